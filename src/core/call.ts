@@ -1,0 +1,129 @@
+/**
+ * Call, Attempt, Reply: what goes through the stack and what comes back.
+ *
+ * A service is a function from a subject to the promise of a reply; a layer wraps a service. Above the retry layer the
+ * subject is a Call (what the user asked), below it an Attempt (one try). Layers are listed in the order in which a request
+ * falls through them.
+ */
+import type { Cancellation } from './cancellation.ts';
+import type { Millis } from './clock.ts';
+import type { Endpoint, EndpointKey } from './endpoint.ts';
+import type { MeshError } from './errors.ts';
+import type { ServicePolicy } from './policy.ts';
+
+export type Service<Subject> = (subject: Subject) => Promise<Reply>;
+export type Layer<Subject> = (next: Service<Subject>) => Service<Subject>;
+
+/** `stack(a, b)(service)` runs a, then b, then the service: listed first, runs first. */
+export function stack<Subject>(...layers: readonly Layer<Subject>[]): Layer<Subject> {
+  return (service) => layers.reduceRight((next, layer) => layer(next), service);
+}
+
+/** What a caller may say about one call, next to what the policy says. */
+export interface CallOptions {
+  /** Time for the whole call: milliseconds, or as in the policy file (`'2s'`). Never extends the policy's. */
+  readonly deadline?: number | string;
+  /** `false`: this call is not retried, whatever the policy says. */
+  readonly retry?: false;
+  /** Sent as `Idempotency-Key`; says that sending the request twice does its work once, so that any method may be retried. */
+  readonly idempotencyKey?: string;
+}
+
+/** Header names and values in turn, as undici takes them; a value may be an array of strings. */
+export type HeaderList = readonly (string | readonly string[])[];
+
+export interface MeshRequest {
+  readonly method: string;
+  readonly scheme: 'http' | 'https';
+  /** Host and port as the caller wrote them: the Host header. */
+  readonly authority: string;
+  /** Path with query, as sent. */
+  readonly path: string;
+  readonly headers: HeaderList;
+  readonly body: RequestBody | undefined;
+  /** Protocol of an upgrade, or undefined. Upgrades and CONNECT are balanced, never retried. */
+  readonly upgrade: string | undefined;
+}
+
+/** A request body that knows whether it can be sent once more. */
+export interface RequestBody {
+  /** What the transport sends for the next attempt. */
+  open(): unknown;
+  /** Whether `open()` may be called again: whole in memory, or nothing of it is lost yet. */
+  readonly replayable: boolean;
+  /** No further attempt will open it: forget what was kept for a replay. */
+  release(): void;
+}
+
+export interface Call {
+  readonly service: string;
+  readonly policy: ServicePolicy;
+  readonly request: MeshRequest;
+  readonly options: CallOptions;
+  readonly cancellation: Cancellation;
+  readonly startedAt: Millis;
+  /** An instant on `Clock.now()`'s scale; after it nothing of this call goes on, body included. */
+  readonly deadline: Millis;
+  /** Attempts begun so far. */
+  attempts: number;
+  /** Endpoints that attempts of this call went to; the balancer adds, the picker avoids. */
+  readonly tried: Set<EndpointKey>;
+  /** What telemetry keeps with the call; nobody else looks. */
+  trace?: unknown;
+}
+
+export interface Attempt {
+  readonly call: Call;
+  /** 1 for the first. */
+  readonly number: number;
+  readonly cancellation: Cancellation;
+  /** Set by the balancer before the transport is called. */
+  endpoint: Endpoint | undefined;
+  /** Headers of this attempt alone, names and values in turn; they replace those of the request that have the same names. */
+  readonly headers: string[];
+}
+
+/** What somebody hears of a reply's body. Neither may throw. */
+export interface ReplyObserver {
+  /** At most once, before `end`. */
+  firstByte?(): void;
+  /** Exactly once: after the last byte, or with what broke the body off. */
+  end(error: MeshError | undefined): void;
+}
+
+/**
+ * Response headers have arrived and the body is on its way. Whoever holds a reply must `accept` it or `discard` it.
+ * Until then the body is held back, so nothing is lost and nothing grows.
+ */
+export interface Reply {
+  readonly status: number;
+  /** First value of a header; the name in lower case. */
+  header(name: string): string | undefined;
+  watch(observer: ReplyObserver): void;
+  /** Streams the reply to the caller: headers, body, end. */
+  accept(sink: ReplySink): void;
+  /** The reply is not wanted (it will be retried over): frees the connection, by draining a short rest or by closing. */
+  discard(): void;
+}
+
+/** Where an accepted reply goes. undici's raw handler shape, so that bytes pass through without being wrapped again. */
+export interface ReplySink {
+  /** Also called for 1xx. Returning false pauses the body until `resume` is called. */
+  onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean;
+  onData(chunk: Buffer): boolean;
+  onComplete(rawTrailers: Buffer[]): void;
+  onError(error: Error): void;
+  onUpgrade(status: number, rawHeaders: Buffer[], socket: unknown): void;
+}
+
+/** Carries attempts to endpoints. Everything that touches the network on the request path is behind this. */
+export interface Transport {
+  /** Sends the attempt to `attempt.endpoint`; rejects with a MeshError that says what was sent. */
+  send(attempt: Attempt): Promise<Reply>;
+  /** The endpoint left: no new attempts come, what is in flight finishes, idle connections close. */
+  retire(endpoint: Endpoint): void;
+  /** Connects ahead of the first attempt; resolves whether or not it worked. */
+  warm(endpoint: Endpoint): Promise<void>;
+  /** Breaks everything that is still in flight with this reason, and closes all connections. */
+  destroy(reason: MeshError): Promise<void>;
+}

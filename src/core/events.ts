@@ -1,0 +1,74 @@
+/**
+ * Events: every decision that a person may later ask about, typed, emitted where it is made and only there.
+ * `docs/events.md` is checked against this list by a test.
+ */
+import { EventEmitter } from 'node:events';
+import type { EndpointKey, RefreshReason } from './endpoint.ts';
+import type { Millis } from './clock.ts';
+import type { ErrorCode } from './errors.ts';
+
+/** Why a retry that the conditions asked for did not happen. */
+export type SuppressedReason = 'not-idempotent' | 'body-not-replayable' | 'budget' | 'deadline' | 'retry-after' | 'max-retries' | 'caller';
+
+export interface MeshEventMap {
+  /** Discovery gave a set that differs from the one before. */
+  'endpoints.changed': { service: string; added: readonly EndpointKey[]; removed: readonly EndpointKey[]; total: number; source: string };
+  /** A look-up failed or was not believed; the last good set stays in use. */
+  'discovery.failed': { service: string; source: string; error: Error; age: Millis | undefined };
+  /** An answer was cut short by its server: endpoints may be missing, so none is removed. */
+  'discovery.truncated': { service: string; source: string; endpoints: number };
+  /** Somebody asked for a look-up ahead of its time. */
+  'discovery.refresh': { service: string; reason: RefreshReason };
+  /** An endpoint gets no traffic until `until`, then one trial attempt. */
+  'endpoint.ejected': { service: string; endpoint: EndpointKey; duration: Millis; ejections: number; successRate: number; fleetSuccessRate: number };
+  /** An endpoint would have been ejected, but too few would have remained. */
+  'endpoint.ejection.limited': { service: string; endpoint: EndpointKey; ejected: number; total: number };
+  /** A trial attempt succeeded: the endpoint is back. */
+  'endpoint.returned': { service: string; endpoint: EndpointKey; after: Millis };
+  /** So many endpoints are ejected that the least bad of them are used as well, or no longer. */
+  'balancer.panic': { service: string; active: boolean; ejected: number; total: number };
+  /** Another attempt begins, `delay` from now. */
+  'retry.scheduled': { service: string; attempt: number; delay: Millis; because: ErrorCode | number };
+  /** Conditions for a retry were met, and it was not made. */
+  'retry.suppressed': { service: string; attempt: number; reason: SuppressedReason; because: ErrorCode | number };
+  'circuit.opened': { service: string; failureRate: number; requests: number; openFor: Millis };
+  /** One call at a time may try whether the service is back. */
+  'circuit.half-opened': { service: string };
+  'circuit.closed': { service: string };
+  'policy.loaded': { source: string; hash: string; generation: number };
+}
+
+export type MeshEventName = keyof MeshEventMap;
+
+/** What machines are given to report with. */
+export type Emit = <Name extends MeshEventName>(name: Name, event: MeshEventMap[Name]) => void;
+
+/**
+ * Node's emitter with our types. A listener that throws is reported as a process warning: a mistake in a dashboard must not
+ * fail the request that it looks at.
+ */
+export class MeshEvents extends EventEmitter {
+  override on<Name extends MeshEventName>(name: Name, listener: (event: MeshEventMap[Name]) => void): this {
+    return super.on(name, listener);
+  }
+
+  override once<Name extends MeshEventName>(name: Name, listener: (event: MeshEventMap[Name]) => void): this {
+    return super.once(name, listener);
+  }
+
+  override off<Name extends MeshEventName>(name: Name, listener: (event: MeshEventMap[Name]) => void): this {
+    return super.off(name, listener);
+  }
+
+  override emit<Name extends MeshEventName>(name: Name, event: MeshEventMap[Name]): boolean {
+    if (this.listenerCount(name) === 0) return false;
+    for (const listener of this.rawListeners(name)) {
+      try {
+        listener.call(this, event);
+      } catch (error) {
+        process.emitWarning(`a listener of '${name}' threw: ${error instanceof Error ? error.message : String(error)}`, 'InmeshWarning');
+      }
+    }
+    return true;
+  }
+}

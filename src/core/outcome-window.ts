@@ -1,0 +1,77 @@
+/**
+ * Exact counts of successes and failures over the last while.
+ *
+ * Counts, not averages, decide about health: "a tight burst gives each sample almost no weight and can hide a total outage.
+ * Exact counts over a fixed window have no such blind spot" (linkerd2-proxy, breaker/success_rate.rs). And a window that
+ * rolls by the time gone by, not by one bucket per event: cockatiel's SamplingBreaker still counts failures of an hour ago
+ * after an hour of silence.
+ *
+ * The window is a ring of ten buckets, so what is counted is between 9/10 and the whole of it. `now` is an argument.
+ */
+import type { Millis } from './clock.ts';
+
+const BUCKETS = 10;
+
+export class OutcomeWindow {
+  readonly #successes = new Uint32Array(BUCKETS);
+  readonly #failures = new Uint32Array(BUCKETS);
+  /** Index of the current bucket on an endless scale: floor(now / width). */
+  #current = -1;
+  #width: Millis = 0;
+  #successCount = 0;
+  #failureCount = 0;
+
+  record(failed: boolean, now: Millis, window: Millis): void {
+    this.#roll(now, window);
+    const bucket = this.#current % BUCKETS;
+    if (failed) {
+      this.#failures[bucket]! += 1;
+      this.#failureCount += 1;
+    } else {
+      this.#successes[bucket]! += 1;
+      this.#successCount += 1;
+    }
+  }
+
+  successes(now: Millis, window: Millis): number {
+    this.#roll(now, window);
+    return this.#successCount;
+  }
+
+  failures(now: Millis, window: Millis): number {
+    this.#roll(now, window);
+    return this.#failureCount;
+  }
+
+  clear(): void {
+    this.#successes.fill(0);
+    this.#failures.fill(0);
+    this.#successCount = 0;
+    this.#failureCount = 0;
+  }
+
+  /** Forgets what has left the window. Idempotent for one `now`, so reading changes no later answer. */
+  #roll(now: Millis, window: Millis): void {
+    const width = window / BUCKETS;
+    if (width !== this.#width) {
+      // A reload changed the window. The counts have no place on the new scale; they go into its present bucket and age from here.
+      const [successes, failures] = [this.#successCount, this.#failureCount];
+      this.clear();
+      this.#width = width;
+      this.#current = Math.floor(now / width);
+      this.#successes[this.#current % BUCKETS] = this.#successCount = successes;
+      this.#failures[this.#current % BUCKETS] = this.#failureCount = failures;
+      return;
+    }
+    const current = Math.floor(now / width);
+    const steps = Math.min(current - this.#current, BUCKETS);
+    for (let step = 1; step <= steps; step += 1) {
+      const bucket = (current - steps + step) % BUCKETS;
+      this.#successCount -= this.#successes[bucket]!;
+      this.#failureCount -= this.#failures[bucket]!;
+      this.#successes[bucket] = 0;
+      this.#failures[bucket] = 0;
+    }
+    if (steps > 0) this.#current = current;
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Outcome: what the result of an attempt says, and about whom. Five kinds, because a mesh that confuses them ejects the
+ * innocent (envoy#25487: the client's own limit ejected healthy hosts) or trusts the guilty (linkerd2-proxy#4537: an
+ * endpoint that refuses in 1 ms looks fast).
+ *
+ *     success    the endpoint did its work; a 404 is work done
+ *     failure    the endpoint's fault: refused, reset, timed out, 5xx
+ *     overload   alive but full: 429, or 503 with Retry-After
+ *     local      ours: a limit, a stalled event loop, a deadline spent before sending
+ *     cancelled  the caller left; says nothing about anybody
+ *
+ * Only failure and overload touch an endpoint's record, and differently.
+ */
+import type { Millis } from './clock.ts';
+import { MeshError } from './errors.ts';
+
+export type OutcomeKind = 'success' | 'failure' | 'overload' | 'local' | 'cancelled';
+
+export interface Outcome {
+  readonly kind: OutcomeKind;
+  /** How long the server asked us to stay away (Retry-After); undefined where it did not say. */
+  readonly retryAfter?: Millis | undefined;
+}
+
+const outcomes: { readonly [Kind in OutcomeKind]: Outcome } = {
+  success: { kind: 'success' },
+  failure: { kind: 'failure' },
+  overload: { kind: 'overload' },
+  local: { kind: 'local' },
+  cancelled: { kind: 'cancelled' },
+};
+
+/** What the headers of a reply say; pure, so that every layer may ask for itself. `wall` is the time of day, for Retry-After dates. */
+export function classifyReply(reply: { readonly status: number; header(name: string): string | undefined }, wall: Millis): Outcome {
+  const status = reply.status;
+  if (status < 500 && status !== 429) return outcomes.success;
+  // 501: "I do not know this method": every endpoint would say the same, so it is nobody's fault.
+  if (status === 501) return outcomes.success;
+  if (status !== 429 && status !== 503) return outcomes.failure;
+  const retryAfter = parseRetryAfter(reply.header('retry-after'), wall);
+  if (retryAfter !== undefined) return { kind: 'overload', retryAfter };
+  return status === 429 ? outcomes.overload : outcomes.failure;
+}
+
+/** What an error says: a MeshError knows, anything else is a fault of this process and nobody else's. */
+export function classifyError(error: unknown): Outcome {
+  return error instanceof MeshError ? outcomes[error.outcome] : outcomes.local;
+}
+
+const IMF_FIXDATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d GMT$/;
+
+/**
+ * Retry-After (RFC 9110 §10.2.3): seconds or an HTTP date. Undefined where it says nothing usable, so that nonsense means
+ * an ordinary backoff and never an immediate retry; a date gone by means "now".
+ */
+export function parseRetryAfter(value: string | undefined, wall: Millis): Millis | undefined {
+  if (value === undefined) return undefined;
+  const text = value.trim();
+  if (/^\d{1,10}$/.test(text)) return Number(text) * 1000;
+  if (!IMF_FIXDATE.test(text)) return undefined;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - wall);
+}

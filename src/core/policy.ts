@@ -1,0 +1,228 @@
+/**
+ * Policy: what the platform team decided, as data. Every knob's meaning stands here, and every default, once: the schema, the
+ * docs and the messages cite these values.
+ *
+ * Machines keep memory, never knobs: they are given `() => knobs` and ask at the moment of use, so a reload changes
+ * thresholds at once and forgets nothing. Durations are milliseconds, shares are fractions of 1, sizes are bytes.
+ */
+import type { Millis } from './clock.ts';
+
+/** Condition under which an attempt may be retried; names as Envoy's `retry_on`, or a status code. */
+export type RetryCondition =
+  | 'connect-failure' | 'refused-stream' | 'reset' | 'gateway-error' | '5xx' | 'retriable-4xx' | 'timeout' | 'overload' | number;
+
+export const retryConditionNames = ['connect-failure', 'refused-stream', 'reset', 'gateway-error', '5xx', 'retriable-4xx', 'timeout', 'overload'] as const;
+
+export type JitterKind = 'full' | 'decorrelated' | 'half' | 'none';
+export const jitterKinds = ['full', 'decorrelated', 'half', 'none'] as const;
+
+export interface ConnectionKnobs {
+  /** Time for TCP, and TLS where used, to connect. */
+  readonly connectTimeout: Millis;
+  /** How long an idle connection is kept; a shorter `Keep-Alive: timeout` of the server wins. */
+  readonly keepAlive: Millis;
+  /** Attempts in flight, and so connections, to one endpoint. What goes beyond waits in our own queue. */
+  readonly maxPerEndpoint: number;
+}
+
+export interface ConfirmEmptyKnobs {
+  /** An empty answer is believed after this many in a row … */
+  readonly answers: number;
+  /** … over at least this time. */
+  readonly over: Millis;
+}
+
+/** Where endpoints are found. */
+export type DiscoverySource =
+  | { readonly kind: 'srv'; readonly name: string }
+  | { readonly kind: 'dns'; readonly name: string; readonly port: number }
+  | { readonly kind: 'endpoints'; readonly endpoints: readonly { readonly host: string; readonly port: number }[] };
+
+export interface DiscoveryKnobs {
+  /** Longest time between two look-ups; jittered downwards. A smaller TTL wins. */
+  readonly refresh: Millis;
+  /** For how long failing look-ups never remove endpoints. */
+  readonly maxStale: Millis;
+  readonly confirmEmpty: ConfirmEmptyKnobs;
+}
+
+export interface SubsetKnobs {
+  /** Endpoints this process talks to, of however many there are. */
+  readonly size: number;
+  /** `auto` is rendezvous hashing by client identity. */
+  readonly strategy: 'auto' | 'rendezvous' | 'off';
+}
+
+export interface PeakEwmaKnobs {
+  readonly type: 'peak-ewma';
+  /** Time constant of forgetting: a spike is mostly gone after three of these. */
+  readonly decay: Millis;
+  /** Latency assumed of endpoints while none of the service was ever measured. */
+  readonly initialLatency: Millis;
+  /** The least a failed attempt counts as, so that refusing quickly does not look fast. */
+  readonly failurePenalty: Millis;
+}
+
+export interface OutlierKnobs {
+  /** An endpoint is ejected when it does worse than the others, not when all do badly. */
+  readonly relative: {
+    /** Its success rate is lower than that of the others by more than this … */
+    readonly gap: number;
+    /** … and by more than this many standard deviations of the difference … */
+    readonly sigmas: number;
+    /** … seen in at least this many attempts … */
+    readonly minRequests: number;
+    /** … while the others' success rate is above this. */
+    readonly fleetAbove: number;
+    /** What is counted: the attempts of this last while. */
+    readonly window: Millis;
+  };
+  readonly ejection: {
+    /** First ejection; each further one in a row takes twice as long … */
+    readonly base: Millis;
+    /** … up to this. */
+    readonly max: Millis;
+    /** Spread of the duration, as a share of it, either way. */
+    readonly jitter: number;
+    /** Largest share of the endpoints ejected at one time, rounded up. */
+    readonly maxShare: number;
+    /** Endpoints that are never ejected below. */
+    readonly minRemaining: number;
+  };
+  /** Below this share of usable endpoints, ejected ones with the best record are used as well. */
+  readonly panic: { readonly below: number };
+  /** `observe`: decide and report, do not act. */
+  readonly mode: 'enforce' | 'observe';
+}
+
+export interface RetryKnobs {
+  /** Attempts beyond the first. */
+  readonly maxRetries: number;
+  readonly on: readonly RetryCondition[];
+  /** Methods that may be sent twice. Others are retried only if provably not sent, or with an Idempotency-Key. */
+  readonly methods: readonly string[];
+  readonly backoff: { readonly base: Millis; readonly max: Millis; readonly jitter: JitterKind };
+  /** A server's Retry-After is waited for up to this; where it asks for more, there is no retry. */
+  readonly retryAfter: { readonly max: Millis };
+  readonly budget: {
+    /** What each success adds; a retry takes 1. */
+    readonly perSuccess: number;
+    /** The most that is saved up, and what a client starts with. */
+    readonly cap: number;
+  };
+  /** Request bodies up to this size are kept in memory until the call has its answer. */
+  readonly replayBodyUpTo: number;
+}
+
+export interface CircuitKnobs {
+  /** The circuit opens when more than this share of attempts failed … */
+  readonly failureRate: number;
+  /** … in this last while … */
+  readonly window: Millis;
+  /** … and there were at least this many. */
+  readonly minRequests: number;
+  /** How long it stays open the first time; twice as long each time in a row … */
+  readonly openFor: Millis;
+  /** … up to this. */
+  readonly maxOpenFor: Millis;
+}
+
+export interface ConcurrencyKnobs {
+  /** Calls of this service in flight. */
+  readonly max: number;
+  /** Calls that wait for their turn; one more fails with OVERLOADED. */
+  readonly queue: number;
+}
+
+export interface PropagateKnobs {
+  /** Send on what remains of the deadline, as `x-envoy-expected-rq-timeout-ms`. */
+  readonly deadline: boolean;
+  /** Send on the trace context, with whatever propagator is registered. */
+  readonly trace: boolean;
+}
+
+export interface TelemetryKnobs {
+  /** `attempts`: one span per call and one per attempt · `calls`: per call alone · `off`. */
+  readonly spans: 'attempts' | 'calls' | 'off';
+}
+
+/** `off` where a mechanism does nothing at all. */
+export type Switchable<Knobs> = Knobs | 'off';
+
+/** All knobs of one service. */
+export interface ServicePolicy {
+  /** Whole call: all attempts, to the end of the body. */
+  readonly deadline: Millis;
+  /** One attempt, to its response headers. */
+  readonly attemptTimeout: Switchable<Millis>;
+  readonly connection: ConnectionKnobs;
+  readonly discovery: DiscoveryKnobs;
+  readonly subset: Switchable<SubsetKnobs>;
+  readonly balancer: PeakEwmaKnobs;
+  readonly outlier: Switchable<OutlierKnobs>;
+  readonly retry: Switchable<RetryKnobs>;
+  readonly circuit: Switchable<CircuitKnobs>;
+  readonly concurrency: Switchable<ConcurrencyKnobs>;
+  readonly propagate: PropagateKnobs;
+  readonly telemetry: TelemetryKnobs;
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+export const defaultServicePolicy = {
+  deadline: 30 * SECOND,
+  attemptTimeout: 10 * SECOND,
+  connection: { connectTimeout: 1 * SECOND, keepAlive: 30 * SECOND, maxPerEndpoint: 64 },
+  discovery: { refresh: 5 * SECOND, maxStale: 24 * HOUR, confirmEmpty: { answers: 3, over: 10 * SECOND } },
+  subset: { size: 20, strategy: 'auto' },
+  balancer: { type: 'peak-ewma', decay: 10 * SECOND, initialLatency: 30, failurePenalty: 5 * SECOND },
+  outlier: {
+    relative: { gap: 0.2, sigmas: 3, minRequests: 4, fleetAbove: 0.3, window: 10 * SECOND },
+    ejection: { base: 1 * SECOND, max: 30 * SECOND, jitter: 0.2, maxShare: 0.5, minRemaining: 1 },
+    panic: { below: 0.5 },
+    mode: 'enforce',
+  },
+  retry: {
+    maxRetries: 2,
+    on: ['connect-failure', 'refused-stream', 'reset', 'gateway-error'],
+    methods: ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'],
+    backoff: { base: 25, max: 250, jitter: 'full' },
+    retryAfter: { max: 5 * SECOND },
+    budget: { perSuccess: 0.1, cap: 10 },
+    replayBodyUpTo: 64 * 1024,
+  },
+  circuit: { failureRate: 0.5, window: 10 * SECOND, minRequests: 20, openFor: 5 * SECOND, maxOpenFor: 1 * MINUTE },
+  concurrency: { max: 1024, queue: 1024 },
+  propagate: { deadline: true, trace: true },
+  telemetry: { spans: 'attempts' },
+} as const satisfies ServicePolicy;
+
+/** `reviews`, or `reviews:9080`: a port given here must be the request's. */
+export interface HostPattern {
+  /** Lower case, no trailing dot. */
+  readonly host: string;
+  readonly port: number | undefined;
+}
+
+/** What calls to hosts that no service names do: get the defaults, go out untouched by any mechanism, or fail. */
+export type UnknownHosts = 'defaults' | 'passthrough' | 'deny';
+
+export interface ServiceEntry {
+  readonly name: string;
+  readonly hosts: readonly HostPattern[];
+  /** Undefined: the host of each request is looked up in DNS. */
+  readonly source: DiscoverySource | undefined;
+  readonly policy: ServicePolicy;
+}
+
+/** One policy file, checked and with every default filled in. */
+export interface Policy {
+  readonly unknownHosts: UnknownHosts;
+  /** For hosts that no service names. */
+  readonly defaults: ServicePolicy;
+  readonly services: ReadonlyMap<string, ServiceEntry>;
+}
+
+export const defaultPolicy: Policy = { unknownHosts: 'defaults', defaults: defaultServicePolicy, services: new Map() };
