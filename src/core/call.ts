@@ -43,6 +43,9 @@ export interface MeshRequest {
   readonly body: RequestBody | undefined;
   /** Protocol of an upgrade, or undefined. Upgrades and CONNECT are balanced, never retried. */
   readonly upgrade: string | undefined;
+  /** undici's options of these names, for callers that give them; 0: none of its own, attempt timeout and deadline do it. */
+  readonly headersTimeout: Millis;
+  readonly bodyTimeout: Millis;
 }
 
 /** A request body that knows whether it can be sent once more. */
@@ -51,6 +54,8 @@ export interface RequestBody {
   open(): unknown;
   /** Whether `open()` may be called again: whole in memory, or nothing of it is lost yet. */
   readonly replayable: boolean;
+  /** What the caller's own stream or iterator threw while it was read; undefined if nothing did. */
+  readonly failure: unknown;
   /** No further attempt will open it: forget what was kept for a replay. */
   release(): void;
 }

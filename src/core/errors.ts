@@ -63,7 +63,8 @@ export class MeshError extends Error {
   /** Attempts begun, the first included. */
   attempts: number;
   /** Of the last attempt; see `Sent`. */
-  readonly sent: Sent;
+  /** Evidence about the last attempt. The transport, which alone knows, sets it on errors that began elsewhere (deadline, timeout). */
+  sent: Sent;
   readonly outcome: OutcomeKind;
   readonly retryAt: number | undefined;
   /** Why this error was not retried over although the policy's conditions would have it; undefined where they would not. */

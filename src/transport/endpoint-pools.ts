@@ -1,0 +1,204 @@
+/**
+ * One undici Pool per endpoint. The pool's origin is the endpoint's address, so no name is ever looked up on the way; the
+ * Host header and, with TLS, the server name are those of the service.
+ *
+ * - The pools are unlimited and so never queue: a request that waited in a Pool would be sent from the async context of
+ *   another one (undici 7, fixed in 8). The limit is ours, above (policies/concurrency.ts, balancer/p2c.ts).
+ * - The server name is constant per pool and given with every request; undici would otherwise take it from the Host header
+ *   and reconnect each time that changes.
+ * - undici forgets a client whose connection failed; we keep the list, so that `destroy` leaves nothing behind.
+ * - Its own timers are coarse (a connect timeout of 300 ms fires after a second) and start late; ours replace them.
+ */
+import { isIP } from 'node:net';
+import type { Socket } from 'node:net';
+import type { Client, Dispatcher, Pool } from 'undici';
+import type { Attempt, HeaderList, Reply, Transport } from '../core/call.ts';
+import type { Clock, Millis } from '../core/clock.ts';
+import type { Endpoint } from '../core/endpoint.ts';
+import { endpointKey } from '../core/endpoint.ts';
+import { MeshError } from '../core/errors.ts';
+import type { ConnectionKnobs } from '../core/policy.ts';
+import { Exchange } from './exchange.ts';
+import * as undici from './undici.ts';
+
+interface EndpointPool {
+  readonly endpoint: Endpoint;
+  readonly origin: string;
+  readonly pool: Pool;
+  readonly clients: Set<Client>;
+  readonly serverName: string | undefined;
+}
+
+export interface EndpointPoolsDeps {
+  readonly clock: Clock;
+  readonly knobs: () => ConnectionKnobs;
+  /** Told of each origin that pools of ours connect to, and when none does any longer (telemetry tells ours from others by it). */
+  readonly opened?: (origin: string) => void;
+  readonly closed?: (origin: string) => void;
+}
+
+export class EndpointPools implements Transport {
+  readonly #deps: EndpointPoolsDeps;
+  /** By scheme, server name and address: what is the same for every request that may share connections. */
+  readonly #pools = new Map<string, EndpointPool>();
+  /** Retired, waiting for what is in flight. */
+  readonly #draining = new Set<EndpointPool>();
+
+  constructor(deps: EndpointPoolsDeps) {
+    this.#deps = deps;
+  }
+
+  send(attempt: Attempt): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      const { request } = attempt.call;
+      const endpoint = attempt.endpoint!;
+      const { pool, serverName } = this.#poolFor(endpoint, request.scheme, request.authority);
+      const exchange = new Exchange(attempt, endpoint, this.#deps.clock, resolve, reject);
+      if (exchange.over) return;
+      const options = {
+        method: request.method as Dispatcher.HttpMethod,
+        path: request.path,
+        headers: mergeHeaders(request.headers, request.authority, attempt.headers),
+        body: request.body === undefined ? null : request.body.open(),
+        upgrade: request.upgrade ?? null,
+        servername: serverName,
+        headersTimeout: request.headersTimeout,
+        bodyTimeout: request.bodyTimeout,
+      };
+      pool.dispatch(options as Dispatcher.DispatchOptions, exchange as unknown as Dispatcher.DispatchHandler);
+    });
+  }
+
+  retire(endpoint: Endpoint): void {
+    const key = endpointKey(endpoint);
+    for (const [name, entry] of this.#pools) {
+      if (endpointKey(entry.endpoint) !== key) continue;
+      this.#pools.delete(name);
+      this.#draining.add(entry);
+      // What is in flight ends by itself, at the latest at its deadline; idle connections close at once.
+      void entry.pool.close().then(() => this.#gone(entry), () => this.#gone(entry));
+    }
+  }
+
+  async warm(endpoint: Endpoint, scheme: 'http' | 'https' = 'http', authority = endpointKey(endpoint)): Promise<void> {
+    const { pool, serverName } = this.#poolFor(endpoint, scheme, authority);
+    if (pool.stats.connected > 0) return;
+    await new Promise<void>((resolve) => {
+      const options = { method: 'HEAD', path: '/', servername: serverName } as Dispatcher.DispatchOptions;
+      pool.dispatch(options, withdrawnOnceConnected(resolve) as unknown as Dispatcher.DispatchHandler);
+    });
+  }
+
+  async destroy(reason: MeshError): Promise<void> {
+    const entries = [...this.#pools.values(), ...this.#draining];
+    this.#pools.clear();
+    this.#draining.clear();
+    await Promise.all(
+      entries.map(async (entry) => {
+        await Promise.all([entry.pool.destroy(reason), ...[...entry.clients].map((client) => client.destroy(reason))]);
+        this.#gone(entry);
+      }),
+    );
+  }
+
+  #poolFor(endpoint: Endpoint, scheme: 'http' | 'https', authority: string): EndpointPool {
+    const key = scheme === 'http' ? endpointKey(endpoint) : `https ${authority} ${endpointKey(endpoint)}`;
+    let entry = this.#pools.get(key);
+    if (entry === undefined) {
+      entry = this.#open(endpoint, scheme, authority);
+      this.#pools.set(key, entry);
+    }
+    return entry;
+  }
+
+  #open(endpoint: Endpoint, scheme: 'http' | 'https', authority: string): EndpointPool {
+    const serverName = scheme === 'https' ? hostOf(authority) : undefined;
+    const clients = new Set<Client>();
+    const origin = `${scheme}://${endpointKey(endpoint)}`;
+    const pool = new undici.Pool(origin, {
+      connect: this.#connector(),
+      keepAliveTimeout: this.#deps.knobs().keepAlive,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      factory: (url, options) => {
+        const client = new undici.Client(url, options as Client.Options);
+        clients.add(client);
+        client.on('connectionError', () => {
+          clients.delete(client);
+          void client.destroy();
+        });
+        return client;
+      },
+    });
+    this.#deps.opened?.(origin);
+    return { endpoint, origin, pool, clients, serverName };
+  }
+
+  #gone(entry: EndpointPool): void {
+    this.#draining.delete(entry);
+    this.#deps.closed?.(entry.origin);
+  }
+
+  /** undici's connector under a timer of ours. */
+  #connector(): NonNullable<Client.Options['connect']> {
+    const connect = undici.buildConnector({ timeout: 0, allowH2: false }) as unknown as (options: object, callback: ConnectCallback) => Socket;
+    return ((options: object, callback: ConnectCallback) => {
+      const limit: Millis = this.#deps.knobs().connectTimeout;
+      const timer = this.#deps.clock.after(limit, () => socket.destroy(new Error(`not connected within ${limit} ms`)), 'background');
+      const socket = connect(options, (error, connected) => {
+        timer.cancel();
+        callback(error, connected);
+      });
+      return socket;
+    }) as unknown as NonNullable<Client.Options['connect']>;
+  }
+}
+
+/**
+ * undici connects only when there is something to send. A handler that throws in `onConnect` takes its request back before
+ * the first byte is written, and leaves the connection open (aborting would destroy it).
+ */
+function withdrawnOnceConnected(done: () => void): object {
+  return {
+    onConnect() {
+      throw new Error('only the connection was wanted');
+    },
+    onHeaders: () => true,
+    onData: () => true,
+    onComplete: done,
+    onError: done,
+  };
+}
+
+type ConnectCallback = (error: Error | null, socket: Socket | null) => void;
+
+/** SNI and certificate name: the host of the authority; an IP address is not a server name (RFC 6066 §3). */
+function hostOf(authority: string): string {
+  const host = authority.startsWith('[') ? authority.slice(1, authority.indexOf(']')) : authority.replace(/:\d+$/, '');
+  return isIP(host) === 0 ? host : '';
+}
+
+/** The request's headers, its authority as Host unless it brings its own, and the attempt's in the place of those of the same name. */
+function mergeHeaders(headers: HeaderList, authority: string, attempt: readonly string[]): HeaderList {
+  const merged: (string | readonly string[])[] = [];
+  let host = authority;
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') {
+      host = String(headers[index + 1]);
+      continue;
+    }
+    if (attempt.length > 0 && replaces(attempt, name)) continue;
+    merged.push(name, headers[index + 1]!);
+  }
+  merged.push('host', host);
+  for (const item of attempt) merged.push(item);
+  return merged;
+}
+
+function replaces(attempt: readonly string[], name: string): boolean {
+  for (let index = 0; index < attempt.length; index += 2) {
+    if (attempt[index]!.length === name.length && attempt[index]!.toLowerCase() === name.toLowerCase()) return true;
+  }
+  return false;
+}

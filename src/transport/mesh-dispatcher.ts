@@ -1,0 +1,207 @@
+/**
+ * `mesh.dispatcher`: the mesh as an undici Dispatcher, for anything that takes one. `mesh.fetch` and `mesh.request` are the
+ * built-in fetch and undici's request with it, so there is one way in.
+ *
+ * It keeps its state under a symbol, not in #private fields: `dispatcher.compose()` returns a Proxy, on which private
+ * fields throw.
+ */
+import { stringify } from 'node:querystring';
+import type { Dispatcher as UndiciDispatcher } from 'undici';
+import type { CallOptions, HeaderList, MeshRequest, Reply } from '../core/call.ts';
+import { Cancellation } from '../core/cancellation.ts';
+import { MeshError } from '../core/errors.ts';
+import { callerSink, type CallControl, type CallerSink, type NewHandler, type RawHandler } from './caller-sink.ts';
+import { Dispatcher } from './undici.ts';
+
+/** What the dispatcher hands its requests to. */
+export interface MeshPort {
+  /** Runs one call. The cancellation is the caller's hand on it. */
+  send(request: IncomingRequest, options: CallOptions, cancellation: Cancellation): Promise<Reply>;
+  /** Where requests to this host go when the mesh must not touch them; undefined: the mesh takes them. */
+  passthrough(scheme: 'http' | 'https', authority: string): UndiciDispatcher | undefined;
+  close(): Promise<void>;
+}
+
+/** A MeshRequest whose body is still as the caller gave it: how much of it may be kept is for the service's policy to say. */
+export type IncomingRequest = Omit<MeshRequest, 'body'> & { readonly body: unknown };
+
+/** `mesh` beside undici's own options. */
+export type MeshDispatchOptions = UndiciDispatcher.DispatchOptions & { mesh?: CallOptions };
+
+const port = Symbol('inmesh port');
+
+export class MeshDispatcher extends Dispatcher {
+  readonly [port]: MeshPort;
+
+  constructor(meshPort: MeshPort) {
+    super();
+    this[port] = meshPort;
+  }
+
+  override dispatch(options: MeshDispatchOptions, handler: UndiciDispatcher.DispatchHandler): boolean {
+    return dispatchThrough(this[port], options, handler);
+  }
+
+  /** Closes the mesh client that this dispatcher belongs to. */
+  override close(): Promise<void>;
+  override close(callback: () => void): void;
+  override close(callback?: () => void): Promise<void> | void {
+    const closed = this[port].close();
+    if (callback === undefined) return closed;
+    void closed.then(callback);
+  }
+
+  override destroy(): Promise<void>;
+  override destroy(error: Error | null): Promise<void>;
+  override destroy(callback: () => void): void;
+  override destroy(error: Error | null, callback: () => void): void;
+  override destroy(first?: Error | null | (() => void), second?: () => void): Promise<void> | void {
+    const callback = typeof first === 'function' ? first : second;
+    return callback === undefined ? this.close() : this.close(callback);
+  }
+}
+
+/** One call's own options on the way through an API that takes a dispatcher and nothing else (the built-in fetch). */
+export class CallDispatcher extends Dispatcher {
+  readonly [port]: MeshPort;
+  readonly callOptions: CallOptions;
+
+  constructor(mesh: MeshDispatcher, callOptions: CallOptions) {
+    super();
+    this[port] = mesh[port];
+    this.callOptions = callOptions;
+  }
+
+  override dispatch(options: MeshDispatchOptions, handler: UndiciDispatcher.DispatchHandler): boolean {
+    return dispatchThrough(this[port], { ...options, mesh: this.callOptions }, handler);
+  }
+}
+
+/** Always true: it never asks the caller to hold back, for what is too much waits in the policy's bounded queue or fails there. */
+function dispatchThrough(mesh: MeshPort, options: MeshDispatchOptions, handler: UndiciDispatcher.DispatchHandler): boolean {
+  if (typeof handler !== 'object' || handler === null) throw new TypeError('handler must be an object');
+  const sink = callerSink(handler as RawHandler | NewHandler);
+  let request: IncomingRequest;
+  try {
+    request = incomingRequest(options);
+  } catch (error) {
+    sink.onError(error as Error);
+    return true;
+  }
+  const direct = mesh.passthrough(request.scheme, request.authority);
+  if (direct !== undefined) return direct.dispatch(options, handler);
+  new CallerCall(sink).run(mesh, request, options.mesh ?? noOptions);
+  return true;
+}
+
+const noOptions: CallOptions = {};
+
+/** The caller's end of a call: starts it, may leave it, is told its end. */
+class CallerCall implements CallControl {
+  readonly #sink: CallerSink;
+  readonly #cancellation = new Cancellation();
+
+  constructor(sink: CallerSink) {
+    this.#sink = sink;
+  }
+
+  run(mesh: MeshPort, request: IncomingRequest, options: CallOptions): void {
+    try {
+      this.#sink.start(this);
+    } catch (error) {
+      this.abort(error);
+    }
+    if (this.#cancellation.reason !== undefined) {
+      this.#sink.onError(this.#cancellation.reason);
+      return;
+    }
+    mesh.send(request, options, this.#cancellation).then(
+      (reply) => reply.accept(this.#sink),
+      (error: unknown) => this.#sink.onError(error as Error),
+    ).catch(reportHandlerError);
+  }
+
+  abort(reason: unknown): void {
+    const cause = reason ?? new DOMException('This operation was aborted', 'AbortError');
+    this.#cancellation.cancel(new MeshError('CANCELLED', 'the caller left', { cause }));
+  }
+}
+
+/** A handler that throws when it is told of an error leaves nobody to tell; as an uncaught error it is at least seen. */
+function reportHandlerError(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}
+
+function incomingRequest(options: MeshDispatchOptions): IncomingRequest {
+  const { scheme, authority } = parseOrigin(options.origin);
+  let path = options.path;
+  if (typeof path !== 'string') throw invalid('path', path, 'a string');
+  // Absolute-form request targets are for proxies; we are none.
+  if (path.startsWith('http://') || path.startsWith('https://')) path = originForm(path);
+  if (options.query !== undefined && options.query !== null) path = withQuery(path, options.query as Record<string, string>);
+  const { upgrade } = options;
+  return {
+    method: options.method,
+    scheme,
+    authority,
+    path,
+    headers: headerList(options.headers),
+    body: options.body,
+    upgrade: typeof upgrade === 'string' ? upgrade : options.method === 'CONNECT' ? 'connect' : undefined,
+    headersTimeout: options.headersTimeout ?? 0,
+    bodyTimeout: options.bodyTimeout ?? 0,
+  };
+}
+
+interface Origin {
+  readonly scheme: 'http' | 'https';
+  readonly authority: string;
+}
+
+/** Few origins, many requests: parsing a URL costs more than a whole pick. Emptied when full, for origins come from outside. */
+const origins = new Map<string, Origin>();
+const ORIGINS_AT_MOST = 4096;
+
+function parseOrigin(origin: string | URL | undefined): Origin {
+  const key = typeof origin === 'string' ? origin : (origin?.origin ?? '');
+  let parsed = origins.get(key);
+  if (parsed === undefined) {
+    if (!URL.canParse(key)) throw invalid('origin', origin, 'an http: or https: URL');
+    const url = new URL(key);
+    if (url.protocol !== 'http:' && url.protocol !== 'https:') throw invalid('origin', key, 'an http: or https: URL');
+    parsed = { scheme: url.protocol === 'https:' ? 'https' : 'http', authority: url.host };
+    if (origins.size >= ORIGINS_AT_MOST) origins.clear();
+    origins.set(key, parsed);
+  }
+  return parsed;
+}
+
+function originForm(target: string): string {
+  const url = new URL(target);
+  return `${url.pathname}${url.search}`;
+}
+
+function withQuery(path: string, query: Record<string, string>): string {
+  if (path.includes('?') || path.includes('#')) throw invalid('query', path, 'a path without a query of its own');
+  const text = stringify(query);
+  return text === '' ? path : `${path}?${text}`;
+}
+
+/** undici takes an object, a flat array, pairs or nothing. */
+function headerList(headers: unknown): HeaderList {
+  if (headers === undefined || headers === null) return [];
+  if (Array.isArray(headers)) return (Array.isArray(headers[0]) ? headers.flat(1) : headers) as HeaderList;
+  if (typeof headers !== 'object') throw invalid('headers', headers, 'an object, an array or pairs');
+  if (Symbol.iterator in headers) return [...(headers as Iterable<[string, string]>)].flat(1);
+  const list: (string | readonly string[])[] = [];
+  for (const [name, value] of Object.entries(headers as Record<string, string | readonly string[] | undefined>)) {
+    if (value !== undefined) list.push(name, value);
+  }
+  return list;
+}
+
+function invalid(name: string, value: unknown, expectation: string): MeshError {
+  return new MeshError('INVALID_REQUEST', `${name}: ${typeof value === 'string' ? JSON.stringify(value) : String(value)} (expected: ${expectation})`);
+}

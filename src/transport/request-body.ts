@@ -1,0 +1,135 @@
+/**
+ * A request body that can be sent again, up to a limit.
+ *
+ * What is whole in memory can always be. A stream is read once; what has been read is kept until it exceeds the limit, so
+ * that a further attempt sends the same bytes and then goes on where the source stands (Linkerd's replay body,
+ * linkerd/http/retry/src/replay.rs, with the same 64 KiB). Beyond the limit nothing is kept, and there is no further attempt.
+ */
+import { Blob } from 'node:buffer';
+import type { RequestBody } from '../core/call.ts';
+
+/** Undefined for no body. `limit` is the policy's `replayBodyUpTo`, in bytes. */
+export function requestBody(body: unknown, limit: number): RequestBody | undefined {
+  if (body === undefined || body === null) return undefined;
+  if (isWhole(body)) return new WholeBody(body);
+  const source = body as Partial<AsyncIterable<unknown> & Iterable<unknown>>;
+  if (typeof source[Symbol.asyncIterator] === 'function') return new StreamedBody(source[Symbol.asyncIterator]!(), limit);
+  if (typeof source[Symbol.iterator] === 'function') return new StreamedBody(source[Symbol.iterator]!(), limit);
+  // Not a body at all: undici says so when it is sent.
+  return new WholeBody(body);
+}
+
+function isWhole(body: unknown): boolean {
+  return (
+    typeof body === 'string' || ArrayBuffer.isView(body) || body instanceof ArrayBuffer || body instanceof Blob ||
+    // A FormData iterates over its fields, not over its bytes: undici encodes it.
+    Object.prototype.toString.call(body) === '[object FormData]'
+  );
+}
+
+class WholeBody implements RequestBody {
+  readonly #body: unknown;
+  readonly replayable = true;
+  readonly failure = undefined;
+
+  constructor(body: unknown) {
+    this.#body = body;
+  }
+
+  open(): unknown {
+    return this.#body;
+  }
+
+  release(): void {}
+}
+
+class StreamedBody implements RequestBody {
+  readonly #source: AsyncIterator<unknown> | Iterator<unknown>;
+  readonly #limit: number;
+  /** Chunks that were read and not yet dropped; the first of them is number `#dropped` of the whole body. */
+  #kept: unknown[] = [];
+  #keptBytes = 0;
+  #dropped = 0;
+  #ended = false;
+  #released = false;
+  /** The one read of the source under way; an attempt that takes over waits for it too, so no chunk falls between two. */
+  #reading: Promise<void> | undefined;
+  /** Counts openings: a reader of an abandoned attempt stops at its next chunk. */
+  #reader = 0;
+  failure: unknown;
+
+  constructor(source: AsyncIterator<unknown> | Iterator<unknown>, limit: number) {
+    this.#source = source;
+    this.#limit = limit;
+  }
+
+  get replayable(): boolean {
+    return this.#dropped === 0 && this.failure === undefined;
+  }
+
+  open(): AsyncIterable<unknown> {
+    this.#reader += 1;
+    return this.#read(this.#reader);
+  }
+
+  release(): void {
+    this.#released = true;
+    // An upload that is no longer wanted must not keep its source open.
+    if (this.#reader === 0) this.#close();
+  }
+
+  async *#read(reader: number): AsyncGenerator<unknown> {
+    let finished = false;
+    try {
+      for (let position = 0; ; position += 1) {
+        while (position >= this.#dropped + this.#kept.length && !this.#ended) await (this.#reading ??= this.#pull());
+        if (this.failure !== undefined) throw this.failure;
+        if (reader !== this.#reader) return;
+        if (position >= this.#dropped + this.#kept.length) break;
+        const chunk = this.#kept[position - this.#dropped];
+        if (this.#released || this.#keptBytes > this.#limit) this.#dropThrough(position);
+        yield chunk;
+      }
+      finished = true;
+    } finally {
+      // The last attempt stopped reading early (it was answered or cancelled): let the source go.
+      if (!finished && this.#released && reader === this.#reader) this.#close();
+    }
+  }
+
+  async #pull(): Promise<void> {
+    try {
+      const { value, done } = await this.#source.next();
+      if (done === true) {
+        this.#ended = true;
+      } else {
+        this.#kept.push(value);
+        this.#keptBytes += byteLength(value);
+      }
+    } catch (error) {
+      this.failure = error ?? new Error('the request body failed without saying why');
+      this.#ended = true;
+    } finally {
+      this.#reading = undefined;
+    }
+  }
+
+  #dropThrough(position: number): void {
+    const gone = this.#kept.splice(0, position + 1 - this.#dropped);
+    this.#dropped += gone.length;
+    for (const chunk of gone) this.#keptBytes -= byteLength(chunk);
+  }
+
+  #close(): void {
+    this.#ended = true;
+    this.#kept = [];
+    const closing = this.#source.return?.();
+    // Whoever wrote the iterator hears of its failure by itself; for us the body is over.
+    if (closing instanceof Promise) closing.catch(() => {});
+  }
+}
+
+function byteLength(chunk: unknown): number {
+  if (typeof chunk === 'string') return Buffer.byteLength(chunk);
+  return ArrayBuffer.isView(chunk) || chunk instanceof ArrayBuffer ? chunk.byteLength : 0;
+}

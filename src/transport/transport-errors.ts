@@ -1,0 +1,63 @@
+/**
+ * What undici and the socket said, as a MeshError: the code, whose fault it is, and how sure we are that nothing was sent.
+ *
+ * `sent` rests on one fact: undici announces a request (`onConnect`) on a connected socket just before its first byte is
+ * written. What fails before that never left. A reset after it proves nothing, also on a reused socket: that the
+ * connection was idle says how it was chosen, not that the request was not processed.
+ */
+import type { Endpoint } from '../core/endpoint.ts';
+import { endpointKey } from '../core/endpoint.ts';
+import { MeshError, type Sent } from '../core/errors.ts';
+
+/** What the caller got wrong; every endpoint would say the same. */
+const CALLERS_MISTAKES = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'ERR_INVALID_ARG_TYPE']);
+
+/** The pool was closed between the pick and the send: nobody's fault, and nothing was sent. */
+const POOL_GONE = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED']);
+
+export interface ErrorContext {
+  readonly service: string;
+  readonly endpoint: Endpoint;
+  readonly attempts: number;
+  readonly sent: Sent;
+  /** The request body, not the connection, failed. */
+  readonly bodyFailed: boolean;
+}
+
+export function toMeshError(error: unknown, context: ErrorContext): MeshError {
+  if (error instanceof MeshError) {
+    error.sent = context.sent;
+    error.endpoint ??= endpointKey(context.endpoint);
+    return error;
+  }
+  const { service, sent, attempts } = context;
+  const endpoint = endpointKey(context.endpoint);
+  const details = { service, endpoint, attempts, sent, cause: error };
+  const code = codeOf(error);
+  const what = describe(error);
+  if (context.bodyFailed || CALLERS_MISTAKES.has(code)) {
+    return new MeshError('INVALID_REQUEST', `${service}: the request could not be sent: ${what}`, details);
+  }
+  if (sent === 'no') {
+    const outcome = POOL_GONE.has(code) ? 'local' : 'failure';
+    return new MeshError('CONNECT_FAILED', `${service}: could not connect to ${endpoint}: ${what}`, { ...details, outcome });
+  }
+  if (code === 'UND_ERR_HEADERS_TIMEOUT') {
+    return new MeshError('ATTEMPT_TIMEOUT', `${service}: no response headers from ${endpoint} within headersTimeout`, details);
+  }
+  const when = sent === 'yes' ? 'in the middle of the response' : 'before a response';
+  return new MeshError('CONNECTION_RESET', `${service}: connection to ${endpoint} broke ${when}: ${what}`, details);
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'string' ? code : '';
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // Happy Eyeballs wraps its failures in an AggregateError without a message.
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(describe).join('; ');
+  const code = codeOf(error);
+  return code === '' || error.message.includes(code) ? error.message : `${error.message} (${code})`;
+}
