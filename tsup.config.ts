@@ -1,0 +1,22 @@
+import { defineConfig } from 'tsup';
+
+export default defineConfig([
+  {
+    entry: ['src/index.ts'],
+    format: ['esm', 'cjs'],
+    target: 'node20',
+    // src/transport/undici.ts needs `import.meta.url`, which CommonJS lacks.
+    shims: true,
+    dts: true,
+    sourcemap: true,
+    clean: true,
+  },
+  {
+    // Not shipped: what scripts/write-policy-schema.mjs runs, since Node 20 cannot import TypeScript.
+    entry: ['src/config/json-schema.ts'],
+    format: ['esm'],
+    target: 'node20',
+    outDir: '.cache/build',
+    silent: true,
+  },
+]);
