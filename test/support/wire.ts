@@ -1,0 +1,43 @@
+/** The transport alone behind a dispatcher: each request is one attempt to one endpoint, no policy in between. */
+import type { Attempt, Call } from '../../src/core/call.ts';
+import { Cancellation } from '../../src/core/cancellation.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import type { Endpoint } from '../../src/core/endpoint.ts';
+import { MeshError } from '../../src/core/errors.ts';
+import { defaultServicePolicy, type ConnectionKnobs } from '../../src/core/policy.ts';
+import { EndpointPools } from '../../src/transport/endpoint-pools.ts';
+import { MeshDispatcher, type IncomingRequest } from '../../src/transport/mesh-dispatcher.ts';
+import { requestBody } from '../../src/transport/request-body.ts';
+
+export interface Wire {
+  readonly pools: EndpointPools;
+  readonly dispatcher: MeshDispatcher;
+  readonly calls: Call[];
+  close(): Promise<void>;
+}
+
+export function attemptOf(request: IncomingRequest, endpoint: Endpoint, cancellation = new Cancellation(), limit = 64 * 1024): Attempt {
+  const call: Call = {
+    service: 'reviews', policy: defaultServicePolicy, options: {}, cancellation,
+    request: { ...request, body: requestBody(request.body, limit) },
+    startedAt: 0, deadline: Infinity, attempts: 1, tried: new Set(),
+  };
+  return { call, number: 1, cancellation: new Cancellation(cancellation), endpoint, headers: [] };
+}
+
+export function wire(target: { host: string; port: number }, knobs: Partial<ConnectionKnobs> = {}): Wire {
+  const endpoint: Endpoint = { host: target.host, port: target.port, weight: 1, priority: 0 };
+  const pools = new EndpointPools({ clock: systemClock, knobs: () => ({ ...defaultServicePolicy.connection, ...knobs }) });
+  const calls: Call[] = [];
+  const close = () => pools.destroy(new MeshError('CLIENT_CLOSED', 'closed'));
+  const dispatcher = new MeshDispatcher({
+    send(request, _options, cancellation) {
+      const attempt = attemptOf(request, endpoint, cancellation);
+      calls.push(attempt.call);
+      return pools.send(attempt);
+    },
+    passthrough: () => undefined,
+    close,
+  });
+  return { pools, dispatcher, calls, close };
+}

@@ -1,0 +1,101 @@
+import { Readable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { requestBody } from '../../src/transport/request-body.ts';
+
+async function read(body: unknown, atMost = Infinity): Promise<string> {
+  let text = '';
+  let chunks = 0;
+  for await (const chunk of body as AsyncIterable<Uint8Array | string>) {
+    text += Buffer.from(chunk as string).toString();
+    if ((chunks += 1) >= atMost) break;
+  }
+  return text;
+}
+
+async function* letters(...chunks: string[]) {
+  for (const chunk of chunks) yield Buffer.from(chunk);
+}
+
+describe('a request body', () => {
+  it('that is whole in memory is given as it is, as often as wanted', () => {
+    for (const whole of ['text', Buffer.from('bytes'), new Uint8Array(2), new ArrayBuffer(2), new Blob(['blob']), new FormData()]) {
+      const body = requestBody(whole, 0)!;
+      expect([body.open(), body.open(), body.replayable]).toEqual([whole, whole, true]);
+    }
+  });
+
+  it('that is none is none', () => {
+    expect([requestBody(undefined, 1), requestBody(null, 1)]).toEqual([undefined, undefined]);
+  });
+
+  it('of a stream is sent again from the beginning', async () => {
+    const body = requestBody(letters('a', 'b', 'c'), 10)!;
+    expect(await read(body.open())).toBe('abc');
+    expect(body.replayable).toBe(true);
+    expect(await read(body.open())).toBe('abc');
+  });
+
+  it('of a stream that was read in part is sent from the beginning, and goes on where the source stands', async () => {
+    const body = requestBody(letters('a', 'b', 'c'), 10)!;
+    expect(await read(body.open(), 2)).toBe('ab');
+    expect(body.replayable).toBe(true);
+    expect(await read(body.open())).toBe('abc');
+  });
+
+  it('beyond the limit cannot be sent again, and is not kept', async () => {
+    const body = requestBody(letters('aaaa', 'bbbb', 'cccc'), 6)!;
+    expect(await read(body.open())).toBe('aaaabbbbcccc');
+    expect(body.replayable).toBe(false);
+  });
+
+  it('loses no chunk between an abandoned attempt and the next one', async () => {
+    let give = (_chunk: string): void => {};
+    const source = {
+      async *[Symbol.asyncIterator]() {
+        for (;;) {
+          const chunk = await new Promise<string>((resolve) => (give = resolve));
+          if (chunk === '') return;
+          yield chunk;
+        }
+      },
+    };
+    const body = requestBody(source, 10)!;
+    const abandoned = (body.open() as AsyncIterable<string>)[Symbol.asyncIterator]();
+    const first = abandoned.next();
+    await Promise.resolve();
+    const second = read(body.open());
+    await Promise.resolve();
+    for (const chunk of ['a', 'b', '']) {
+      give(chunk);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await second).toBe('ab');
+    expect((await first).done).toBe(true);
+  });
+
+  it('whose source throws passes that on and is not replayable', async () => {
+    const failing = requestBody((async function* () { yield 'a'; throw new Error('disk gone'); })(), 10)!;
+    await expect(read(failing.open())).rejects.toThrow('disk gone');
+    expect(failing.replayable).toBe(false);
+    expect(failing.failure).toMatchObject({ message: 'disk gone' });
+  });
+
+  it('that nobody will read any more closes its source', async () => {
+    const stream = Readable.from(['a', 'b', 'c']);
+    const body = requestBody(stream, 10)!;
+    const reading = read(body.open(), 1);
+    body.release();
+    await reading;
+    expect(stream.destroyed).toBe(true);
+  });
+
+  it('keeps no more than the limit and one chunk in memory, however long it is', async () => {
+    const chunk = Buffer.alloc(1024 * 1024);
+    async function* long() { for (let count = 0; count < 200; count += 1) yield Buffer.from(chunk); }
+    const before = process.memoryUsage().arrayBuffers;
+    let peak = 0;
+    const body = requestBody(long(), 64 * 1024)!;
+    for await (const _ of body.open() as AsyncIterable<Buffer>) peak = Math.max(peak, process.memoryUsage().arrayBuffers - before);
+    expect(peak).toBeLessThan(150 * 1024 * 1024);
+  });
+});
