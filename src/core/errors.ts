@@ -3,8 +3,7 @@
  * fields say it to programs. `docs/errors.md` is checked against the table by a test.
  */
 import type { EndpointKey } from './endpoint.ts';
-import type { SuppressedReason } from './events.ts';
-import type { OutcomeKind } from './outcome.ts';
+import type { OutcomeKind } from './outcome-kind.ts';
 
 /**
  * How sure we are that the server never saw the request. `no`: its first byte was never written, or the server said that it
@@ -39,6 +38,9 @@ export const errorTable = {
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorTable;
+
+/** Why a retry that the conditions asked for did not happen. */
+export type SuppressedReason = 'not-idempotent' | 'body-not-replayable' | 'budget' | 'deadline' | 'retry-after' | 'max-retries' | 'caller';
 
 export interface MeshErrorDetails {
   readonly service?: string | undefined;

@@ -5,10 +5,9 @@
 import { EventEmitter } from 'node:events';
 import type { EndpointKey, RefreshReason } from './endpoint.ts';
 import type { Millis } from './clock.ts';
-import type { ErrorCode } from './errors.ts';
+import type { ErrorCode, SuppressedReason } from './errors.ts';
 
-/** Why a retry that the conditions asked for did not happen. */
-export type SuppressedReason = 'not-idempotent' | 'body-not-replayable' | 'budget' | 'deadline' | 'retry-after' | 'max-retries' | 'caller';
+export type { SuppressedReason } from './errors.ts';
 
 export interface MeshEventMap {
   /** Discovery gave a set that differs from the one before. */
