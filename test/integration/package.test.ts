@@ -1,0 +1,83 @@
+/**
+ * The package as somebody else gets it: packed, installed in an empty folder, imported, required and type-checked.
+ */
+import { execFileSync, type ExecFileSyncOptions } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const tsc = join(root, 'node_modules/typescript/bin/tsc');
+
+describe('the packed package', () => {
+  let folder: string;
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'inmesh-package-'));
+    // prepack builds what is out of date.
+    npm(root, 'pack', '--silent', '--pack-destination', folder);
+    const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'))!;
+    writeFileSync(join(folder, 'package.json'), '{ "private": true }');
+    npm(folder, 'install', '--silent', '--prefer-offline', '--no-audit', '--no-fund', `./${tarball}`);
+  }, 300_000);
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('gives createMeshClient to import', () => {
+    expect(node("import { createMeshClient } from 'inmesh'; console.log(typeof createMeshClient);", 'module')).toBe('function');
+  });
+
+  it('gives createMeshClient to require', () => {
+    expect(node("const { createMeshClient } = require('inmesh'); console.log(typeof createMeshClient);", 'commonjs')).toBe('function');
+  });
+
+  it('has both copies know each other’s errors', () => {
+    const program = `
+      import { createRequire } from 'node:module';
+      import { MeshError } from 'inmesh';
+      const other = createRequire(import.meta.url)('inmesh').MeshError;
+      console.log(MeshError === other, new MeshError('CANCELLED', 'gone') instanceof other);`;
+    expect(node(program, 'module')).toBe('false true');
+  });
+
+  it('resolves its types for import and for require', () => {
+    const use = (from: string): string => `${from}\nconst mesh = createMeshClient({ policy: { version: 1 } });\nexport const closed: Promise<void> = mesh.close();\n`;
+    writeFileSync(join(folder, 'esm.mts'), use("import { createMeshClient } from 'inmesh';"));
+    writeFileSync(join(folder, 'cjs.cts'), use("import mesh_ = require('inmesh');\nconst { createMeshClient } = mesh_;"));
+    // Node's types as an application has them; its own, not ours.
+    const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules/@types')];
+    run(process.execPath, [tsc, '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2023', '--skipLibCheck', ...types, 'esm.mts', 'cjs.cts']);
+  }, 60_000);
+
+  it('ships the policy schema, the docs and no sources', () => {
+    const program = "import schema from 'inmesh/policy.schema.json' with { type: 'json' }; console.log(schema.type);";
+    expect(node(program, 'module')).toBe('object');
+    const installed = join(folder, 'node_modules/inmesh');
+    expect(readdirSync(installed).sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'docs', 'package.json']);
+  });
+
+  it('needs nothing of OpenTelemetry but its API', () => {
+    const manifest = JSON.parse(readFileSync(join(folder, 'node_modules/inmesh/package.json'), 'utf8')) as { dependencies: object };
+    expect(Object.keys(manifest.dependencies).filter((name) => name.startsWith('@opentelemetry/'))).toEqual(['@opentelemetry/api']);
+    expect(readdirSync(join(folder, 'node_modules/@opentelemetry'))).toEqual(['api']);
+  });
+
+  function node(program: string, type: 'module' | 'commonjs'): string {
+    return run(process.execPath, ['--no-warnings', `--input-type=${type}`, '-e', program]).trim();
+  }
+
+  function npm(cwd: string, ...args: string[]): void {
+    run('npm', args, { cwd });
+  }
+
+  function run(command: string, args: string[], options: ExecFileSyncOptions = {}): string {
+    try {
+      return execFileSync(command, args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], ...options }) as string;
+    } catch (error) {
+      const { stdout, stderr } = error as { stdout: string; stderr: string };
+      throw new Error(`${command} ${args.join(' ')}\n${stdout}${stderr}`, { cause: error });
+    }
+  }
+});
