@@ -1,0 +1,84 @@
+/**
+ * The addresses of a host, as a person would write its name: an address, `localhost`, a name of the hosts file, or a name in DNS, where
+ * a relative one is searched for as resolv.conf says. `reviews` and `reviews.shop` in a pod are relative; with ndots 5 so is almost
+ * everything without a trailing dot.
+ *
+ * One family is used, IPv4 where there is any: without the pairing that SRV gives, an IPv4 and an IPv6 address of one instance would
+ * count as two.
+ */
+import { isIP } from 'node:net';
+import { usableFamily } from './address.ts';
+import { DnsError } from './dns-error.ts';
+import { candidateNames } from './resolv-conf.ts';
+import type { StubResolver } from './stub-resolver.ts';
+
+export interface HostAddresses {
+  readonly addresses: readonly string[];
+  readonly complete: boolean;
+  /** As `SourceAnswer.ttl`. */
+  readonly ttl: number | undefined;
+}
+
+/** Local files are read again every 5 s. */
+const HOSTS_TTL = 5;
+
+/** The addresses of an absolute name: A, and AAAA only where there is no A. Addresses that nobody can have are left out. */
+export async function addressesOf(stub: StubResolver, name: string): Promise<HostAddresses & { exists: boolean }> {
+  const v4 = await stub.lookup(name, 'A');
+  const answer = v4.records.length > 0 || !v4.exists ? v4 : await stub.lookup(name, 'AAAA');
+  const addresses = answer.records.map((record) => record.address).filter((address) => usableFamily(address) !== undefined);
+  return { addresses, complete: !answer.truncated, ttl: answer.ttl, exists: answer.exists };
+}
+
+/** Looks one host up, again and again. Remembers which of the searched names it was, so that later look-ups ask one question, not eight. */
+export class HostLookup {
+  readonly #stub: StubResolver;
+  readonly #host: string;
+  #found: string | undefined;
+
+  constructor(stub: StubResolver, host: string) {
+    this.#stub = stub;
+    this.#host = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+  }
+
+  /** No addresses: the name does not exist, or has none. Rejects with DnsError where that is not known. */
+  async resolve(): Promise<HostAddresses> {
+    const host = this.#host;
+    if (isIP(host) !== 0) return { addresses: [host], complete: true, ttl: Infinity };
+    const lower = host.toLowerCase().replace(/\.$/, '');
+    const inHosts = this.#stub.hosts.get(lower);
+    if (inHosts !== undefined) return { addresses: oneFamily(inHosts), complete: true, ttl: HOSTS_TTL };
+    if (lower === 'localhost' || lower.endsWith('.localhost')) return { addresses: ['127.0.0.1'], complete: true, ttl: Infinity };
+    return this.#inDns();
+  }
+
+  async #inDns(): Promise<HostAddresses> {
+    if (this.#found !== undefined) {
+      const again = await addressesOf(this.#stub, this.#found);
+      if (again.addresses.length > 0) return again;
+    }
+    let empty: HostAddresses | undefined;
+    let failure: DnsError | undefined;
+    for (const candidate of candidateNames(this.#host, this.#stub.search)) {
+      try {
+        const answer = await addressesOf(this.#stub, candidate);
+        if (answer.addresses.length > 0) {
+          this.#found = candidate;
+          return answer;
+        }
+        empty ??= answer;
+      } catch (error) {
+        // A domain of the node's that always fails must not hide the names after it; a nameserver that is silent will be silent again.
+        if (!(error instanceof DnsError) || error.kind !== 'server-failure') throw error;
+        failure ??= error;
+      }
+    }
+    if (failure !== undefined) throw failure;
+    return empty ?? { addresses: [], complete: true, ttl: undefined };
+  }
+}
+
+function oneFamily(addresses: readonly string[]): readonly string[] {
+  const v4 = addresses.filter((address) => isIP(address) === 4);
+  return v4.length > 0 ? v4 : addresses;
+}

@@ -1,0 +1,37 @@
+/**
+ * Source: one way to find endpoints, asked again and again by a poller.
+ */
+import { endpointKey } from '../core/endpoint.ts';
+import type { Endpoint, EndpointKey } from '../core/endpoint.ts';
+
+export interface SourceAnswer {
+  /** None: the source says that there are none. A source that does not know throws. */
+  readonly endpoints: readonly Endpoint[];
+  /** false: there may be more than these. */
+  readonly complete: boolean;
+  /** For how many seconds it holds; Infinity for ever; undefined where nobody said. */
+  readonly ttl: number | undefined;
+  /** An empty answer that needs no confirmation, because somebody wrote down that the service is not there. */
+  readonly emptyForSure?: boolean;
+}
+
+export interface Source {
+  /** For people: `srv _http._tcp.reviews.default.svc.cluster.local`. */
+  readonly description: string;
+  resolve(): Promise<SourceAnswer>;
+}
+
+/** No DNS message holds more; a source that names more is wrong, or means harm. */
+const MAX_ENDPOINTS = 4096;
+
+/** Each `ip:port` once, where it has several priorities with the first; what goes beyond the limit is left out, and said. */
+export function distinct(endpoints: readonly Endpoint[]): { endpoints: readonly Endpoint[]; cut: boolean } {
+  const byKey = new Map<EndpointKey, Endpoint>();
+  for (const endpoint of endpoints) {
+    const key = endpointKey(endpoint);
+    const known = byKey.get(key);
+    if (known !== undefined ? endpoint.priority < known.priority : byKey.size < MAX_ENDPOINTS) byKey.set(key, endpoint);
+    else if (known === undefined) return { endpoints: [...byKey.values()], cut: true };
+  }
+  return { endpoints: [...byKey.values()], cut: false };
+}
