@@ -1,0 +1,134 @@
+/**
+ * The demo: Bookinfo's productpage → reviews → ratings under steady load, twice side by side, through inmesh and through
+ * plain undici, while things break. See docs/demo.md.
+ *
+ *     npm run demo [-- --fast] [--rate 200] [--port 19080]
+ *
+ * Exit code: 0 · 1 where a call of inmesh failed · 2 where the demo could not run · 130 after Ctrl-C.
+ */
+import { parseArgs } from 'node:util';
+import { comparison, failureList } from './closing.mjs';
+import { Cluster, sides } from './cluster.mjs';
+import { liveView } from './live.mjs';
+import { Measurements } from './measurements.mjs';
+import { Processes } from './processes.mjs';
+import { eventText } from './text.mjs';
+import { plan } from './timeline.mjs';
+
+/** A look-up that fails again is no news for this long. */
+const DNS_NEWS_EVERY = 20;
+const SEED = 20_260_101;
+/** Milliseconds of load before anything is measured. */
+const WARM_UP = 2000;
+/** Clients report four times a second; a second is shown when they have. */
+const SHOW_AFTER = 100;
+
+const options = readOptions();
+const { steps, later, duration, noticeAfter, grace } = plan(options);
+const measured = new Map(sides.map((side) => [side, new Measurements()]));
+const counts = { retries: 0, suppressed: 0, ejections: 0 };
+const dnsNewsAt = new Map();
+
+let view;
+let startedAt = Infinity;
+let ending = false;
+const elapsed = () => (performance.now() - startedAt) / 1000;
+
+const processes = new Processes((error) => void fail(error));
+const cluster = new Cluster(processes, { port: options.port, noticeAfter, grace, onMessage });
+const pagesDone = new Map();
+const allPagesDone = Promise.all(sides.map((side) => new Promise((resolve) => pagesDone.set(side, resolve))));
+
+process.on('SIGINT', () => void end(130, 'stopped'));
+process.on('SIGTERM', () => void end(143, 'stopped'));
+process.on('SIGHUP', () => void end(129));
+process.on('uncaughtException', (error) => void end(2, `the demo has failed: ${error.stack}`));
+process.stdout.on('error', () => void end(2));
+
+await run();
+
+async function run() {
+  process.stdout.write('Starting a DNS server, 2 × 5 replicas and 2 clients, and a warm-up …\n');
+  const pages = await cluster.start(later).catch(fail);
+  if (ending) return;
+
+  const lead = WARM_UP + 200;
+  const at = Date.now() + lead;
+  startedAt = performance.now() + lead;
+  for (const page of pages) page.tell({ type: 'go', at, warmUp: WARM_UP, duration: duration * 1000, rate: options.rate, seed: SEED });
+  view = liveView();
+  let title = '';
+  for (const step of steps) {
+    setTimeout(() => {
+      title = step.title;
+      view.news(step.at, 'fault', title);
+      Promise.resolve(step.act(cluster)).catch(fail);
+    }, lead + step.at * 1000);
+  }
+  let ticking;
+  setTimeout(() => {
+    ticking = setInterval(() => {
+      const rows = sides.map((side) => ({ side, window: measured.get(side).window(), failedSoFar: measured.get(side).failures.length }));
+      view.second({ now: Math.min(Math.floor(elapsed()), duration), duration, title, rows });
+    }, 1000);
+  }, lead + SHOW_AFTER);
+
+  await allPagesDone;
+  clearInterval(ticking);
+  view.close();
+  process.stdout.write(comparison({ sides, measured, counts, steps, duration, rate: options.rate }));
+  const { failures } = measured.get('inmesh');
+  if (failures.length > 0) process.stdout.write(failureList(failures));
+  for (const complaint of processes.complaints()) process.stdout.write(`  ${complaint}\n`);
+  await end(failures.length > 0 ? 1 : 0);
+}
+
+function onMessage(side, who, message) {
+  if (message.type === 'calls') measured.get(side).add(message);
+  else if (message.type === 'done') pagesDone.get(side)();
+  else if (message.type === 'event') onEvent(who, message.name, message.event);
+}
+
+function onEvent(who, name, event) {
+  if (!(elapsed() >= 0) || ending) return;
+  if (name === 'retry.scheduled') counts.retries++;
+  if (name === 'retry.suppressed') counts.suppressed++;
+  if (name === 'endpoint.ejected') counts.ejections++;
+  const text = eventText(name, event, (endpoint) => cluster.nameOf(endpoint));
+  if (text === undefined) return;
+  if (name === 'discovery.failed') {
+    if (elapsed() - (dnsNewsAt.get(who) ?? -Infinity) < DNS_NEWS_EVERY) return;
+    dnsNewsAt.set(who, elapsed());
+  }
+  view?.news(elapsed(), who, text);
+}
+
+function fail(error) {
+  return end(2, `the demo cannot ${view === undefined ? 'start' : 'go on'}: ${error.message}`);
+}
+
+/** The one way out: no child is left, the cursor is back. */
+async function end(code, message) {
+  if (ending) return;
+  ending = true;
+  view?.close();
+  if (message !== undefined) process.stderr.write(`${message}\n`);
+  await processes.endAll();
+  process.exit(code);
+}
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: { fast: { type: 'boolean', default: false }, rate: { type: 'string', default: '200' }, port: { type: 'string', default: '19080' } },
+    });
+    const rate = Number(values.rate);
+    const port = Number(values.port);
+    if (!(rate > 0 && rate <= 5000)) throw new Error(`--rate: ${values.rate} (expected: calls per second, up to 5000)`);
+    if (!(Number.isInteger(port) && port > 0 && port < 65535)) throw new Error(`--port: ${values.port} (expected: 1 to 65534; the DNS server takes the next one)`);
+    return { fast: values.fast, rate, port };
+  } catch (error) {
+    process.stderr.write(`${error.message}\nusage: npm run demo -- [--fast] [--rate 200] [--port 19080]\n`);
+    process.exit(2);
+  }
+}
