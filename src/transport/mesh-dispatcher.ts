@@ -13,6 +13,8 @@ import { MeshError } from '../core/errors.ts';
 import { callerSink, type CallControl, type CallerSink, type NewHandler, type RawHandler } from './caller-sink.ts';
 import { Dispatcher } from './undici.ts';
 
+export type { UndiciDispatcher };
+
 /** What the dispatcher hands its requests to. */
 export interface MeshPort {
   /** Runs one call. The cancellation is the caller's hand on it. */

@@ -69,7 +69,7 @@ function rawStyle(record: { [key: string]: unknown }, done: (error?: Error) => v
 
 type Style = (record: { [key: string]: unknown }, done: (error?: Error) => void) => object;
 
-function dispatch(dispatcher: undici.Dispatcher, options: object, style: Style): Promise<{ [key: string]: unknown }> {
+function dispatch(dispatcher: import('undici').Dispatcher, options: object, style: Style): Promise<{ [key: string]: unknown }> {
   const record: { [key: string]: unknown } = {};
   return new Promise((resolve, reject) => {
     const handler = style(record, (error) => (error === undefined ? resolve(record) : reject(error)));

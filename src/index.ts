@@ -1,0 +1,11 @@
+/** The public names of inmesh. */
+export { createMeshClient } from './client.ts';
+export type { Logger, MeshClient, MeshOptions, MeshSnapshot } from './client.ts';
+export { PolicyInvalid, type PolicyProblem } from './config/problem.ts';
+export type { PolicyDocument } from './config/schema.ts';
+export type { CallOptions } from './core/call.ts';
+export { MeshError, type ErrorCode, type Sent, type SuppressedReason } from './core/errors.ts';
+export type { MeshEventMap, MeshEventName, MeshEvents } from './core/events.ts';
+export type { OutcomeKind } from './core/outcome-kind.ts';
+export type { ServiceSnapshot } from './running-service.ts';
+export { ignoreRequestHook } from './telemetry/tracing.ts';

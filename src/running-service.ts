@@ -1,0 +1,159 @@
+/**
+ * One service as it runs in this process: its parts, put together.
+ *
+ * The way of a request, top to bottom:
+ *
+ *     trace → deadline → concurrency → retry → circuit → attempt timeout → trace → balancer → transport
+ *
+ * The parts keep memory and never knobs; they ask for those when they use them, so a changed policy is felt at once and
+ * nothing that was learnt is lost.
+ */
+import { balance } from './balancer/balance.ts';
+import { Cluster, type ClusterKnobs } from './balancer/cluster.ts';
+import type { EndpointSnapshot } from './balancer/snapshot.ts';
+import { stack, type Attempt, type Call, type Reply, type Service, type Transport } from './core/call.ts';
+import type { Clock, Millis } from './core/clock.ts';
+import type { DiscoveryState, RefreshReason, Watch } from './core/endpoint.ts';
+import type { MeshError } from './core/errors.ts';
+import type { Emit } from './core/events.ts';
+import { defaultServicePolicy, type DiscoverySource, type RetryKnobs, type ServiceEntry, type ServicePolicy, type Switchable } from './core/policy.ts';
+import type { Random } from './core/random.ts';
+import { resolverFor } from './discovery/resolver-for.ts';
+import type { StubResolver } from './discovery/stub-resolver.ts';
+import { attemptTimeout } from './policies/attempt-timeout.ts';
+import { RetryBudget } from './policies/budget.ts';
+import { Circuit, type CircuitSnapshot } from './policies/circuit.ts';
+import { ConcurrencyLimit } from './policies/concurrency.ts';
+import { deadline } from './policies/deadline.ts';
+import { retry } from './policies/retry.ts';
+import type { Timeouts } from './policies/timeouts.ts';
+import { forgetOrigin, rememberOrigin, traceAttempts, traceCalls } from './telemetry/tracing.ts';
+import { EndpointPools } from './transport/endpoint-pools.ts';
+
+export interface ServiceSnapshot {
+  readonly name: string;
+  readonly discovery: DiscoveryState;
+  readonly endpoints: readonly EndpointSnapshot[];
+  readonly panic: boolean;
+  readonly circuit: CircuitSnapshot;
+  /** Retries that could be paid for now. */
+  readonly budget: number;
+  readonly calls: { readonly inFlight: number; readonly queued: number };
+  /** Milliseconds since the last call began. */
+  readonly idle: Millis;
+}
+
+export interface ServiceDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly timeouts: Timeouts;
+  readonly stub: StubResolver;
+  readonly identity: string;
+  /** In the place of undici's pools, for tests. */
+  readonly transport: ((service: string) => Transport) | undefined;
+  readonly emit: Emit;
+}
+
+export class RunningService {
+  readonly name: string;
+  readonly cluster: Cluster;
+  readonly transport: Transport;
+  readonly limit: ConcurrencyLimit;
+  readonly circuit: Circuit;
+  readonly budget: RetryBudget;
+  calledAt: Millis;
+  readonly #entry: ServiceEntry;
+  readonly #clock: Clock;
+  readonly #watch: Watch;
+  readonly #stack: Service<Call>;
+
+  constructor(name: string, entry: ServiceEntry, ownName: DiscoverySource, deps: ServiceDeps) {
+    const { clock, random, timeouts, stub, emit } = deps;
+    this.name = name;
+    this.#entry = entry;
+    this.#clock = clock;
+    this.calledAt = clock.now();
+    const knobs = (): ServicePolicy => this.#entry.policy;
+
+    this.transport = deps.transport?.(name) ?? new EndpointPools({ clock, knobs: () => knobs().connection, opened: rememberOrigin, closed: forgetOrigin });
+    const refresh = (reason: RefreshReason): void => {
+      emit('discovery.refresh', { service: name, reason });
+      this.#watch.refresh(reason);
+    };
+    this.cluster = new Cluster({
+      service: name, identity: deps.identity, clock, random, emit, refresh,
+      knobs: () => clusterKnobs(knobs()),
+      retire: (endpoint) => this.transport.retire(endpoint),
+    });
+    this.limit = new ConcurrencyLimit({ service: name, capacity: () => this.cluster.size * knobs().connection.maxPerEndpoint, knobs: () => knobs().concurrency });
+    this.circuit = new Circuit({ service: name, clock, emit, knobs: () => knobs().circuit });
+    this.budget = new RetryBudget(() => budgetKnobs(knobs().retry));
+
+    const attempts = stack<Attempt>(
+      // Below retry, so that each attempt counts; above the timeout, so that timeouts count.
+      this.circuit.layer,
+      // Above the balancer, so that waiting for endpoints and connecting are within it.
+      attemptTimeout(timeouts),
+      // Directly above the balancer: what it records is one try at one endpoint.
+      traceAttempts(),
+    )(balance(this.cluster, this.transport, clock));
+    this.#stack = stack<Call>(
+      // Outermost, so that the span of a call covers all that the caller waits for.
+      traceCalls({ clock }),
+      // Above the queue, so that waiting for a turn is within it.
+      deadline(timeouts),
+      // Above retry: a call has one place, however many attempts it needs.
+      this.limit.layer,
+    )(retry({ clock, random, budget: this.budget, emit })(attempts));
+
+    this.#watch = resolverFor(entry.source ?? ownName, { stub, clock, random, knobs: () => knobs().discovery }).watch({
+      resolved: (resolution) => {
+        if (!resolution.complete) emit('discovery.truncated', { service: name, source: resolution.source, endpoints: resolution.endpoints.length });
+        this.cluster.reconcile(resolution);
+        this.limit.poke();
+      },
+      failed: (error) => {
+        this.cluster.failed(error);
+        const { source, age } = this.#watch.state();
+        emit('discovery.failed', { service: name, source, error, age });
+      },
+    });
+  }
+
+  /** A call keeps the policy it began with. */
+  get policy(): ServicePolicy {
+    return this.#entry.policy;
+  }
+
+  send(call: Call): Promise<Reply> {
+    this.calledAt = call.startedAt;
+    return this.#stack(call);
+  }
+
+  snapshot(): ServiceSnapshot {
+    return {
+      name: this.name,
+      discovery: this.#watch.state(),
+      endpoints: this.cluster.snapshot(),
+      panic: this.cluster.panic,
+      circuit: this.circuit.snapshot(),
+      budget: this.budget.level,
+      calls: { inFlight: this.limit.inFlight, queued: this.limit.queued },
+      idle: this.#clock.now() - this.calledAt,
+    };
+  }
+
+  async close(reason: MeshError): Promise<void> {
+    this.#watch.close();
+    await this.transport.destroy(reason);
+  }
+}
+
+function clusterKnobs({ subset, balancer, outlier, connection }: ServicePolicy): ClusterKnobs {
+  return { subset, balancer, outlier, maxPerEndpoint: connection.maxPerEndpoint };
+}
+
+/** With retries off nothing asks the budget; it keeps what it has. */
+function budgetKnobs(knobs: Switchable<RetryKnobs>): RetryKnobs['budget'] {
+  return knobs === 'off' ? defaultServicePolicy.retry.budget : knobs.budget;
+}
