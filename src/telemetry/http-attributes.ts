@@ -1,0 +1,55 @@
+/**
+ * An HTTP client span as OpenTelemetry's semantic conventions want it (HTTP client spans, stable since 1.23). The dozen names
+ * used here are written out: a package of some thousand constants is a lot to load for that.
+ *
+ * `server.*` is what the caller asked for (the Host header), `network.peer.*` where it went. So a pod's address never becomes
+ * the identity of a service, and is still there when one pod misbehaves.
+ */
+import type { Attributes } from '@opentelemetry/api';
+import type { Attempt, MeshRequest } from '../core/call.ts';
+import { MeshError } from '../core/errors.ts';
+
+/** RFC 9110, PATCH (RFC 5789) and QUERY; anything else could be any string and would make any number of span names. */
+const KNOWN_METHODS = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'QUERY', 'TRACE']);
+
+/** Signatures and credentials of the clouds' presigned URLs: the convention's list, and what AWS's fourth version uses. */
+const SECRET_PARAMETERS = /([?&](?:AWSAccessKeyId|Signature|sig|X-Goog-Signature|X-Amz-Signature|X-Amz-Credential|X-Amz-Security-Token)=)[^&#]+/g;
+
+export function spanName(method: string): string {
+  return KNOWN_METHODS.has(method) ? method : 'HTTP';
+}
+
+/** What is known before the attempt is sent. */
+export function requestAttributes(attempt: Attempt): Attributes {
+  const { request } = attempt.call;
+  const { address, port } = serverOf(request);
+  const known = KNOWN_METHODS.has(request.method);
+  const attributes: Attributes = {
+    'http.request.method': known ? request.method : '_OTHER',
+    'server.address': address,
+    'server.port': port,
+    'url.full': fullUrl(request),
+  };
+  if (!known) attributes['http.request.method_original'] = request.method;
+  if (attempt.number > 1) attributes['http.request.resend_count'] = attempt.number - 1;
+  if (request.upgrade !== undefined) attributes['network.protocol.name'] = request.upgrade.toLowerCase();
+  return attributes;
+}
+
+/** `error.type` of something thrown: few values, the codes of docs/errors.md in lower case. */
+export function errorType(error: unknown): string {
+  return error instanceof MeshError ? error.code.toLowerCase() : '_OTHER';
+}
+
+function serverOf({ scheme, authority }: MeshRequest): { address: string; port: number } {
+  const [, address = authority, port] = /^(?:.*@)?(?:\[(?=.*\]))?([^\]]*?)\]?(?::(\d+))?$/.exec(authority) ?? [];
+  return { address, port: port === undefined ? (scheme === 'https' ? 443 : 80) : Number(port) };
+}
+
+function fullUrl({ scheme, authority, path }: MeshRequest): string {
+  const at = authority.lastIndexOf('@');
+  const host = at === -1 ? authority : `REDACTED:REDACTED@${authority.slice(at + 1)}`;
+  // `OPTIONS *` and CONNECT have no path.
+  if (!path.startsWith('/')) return `${scheme}://${host}`;
+  return `${scheme}://${host}${path.includes('?') ? path.replace(SECRET_PARAMETERS, '$1REDACTED') : path}`;
+}

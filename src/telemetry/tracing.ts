@@ -1,0 +1,194 @@
+/**
+ * Tracing: one INTERNAL span for what the user asked, under it one CLIENT span for each try, as OpenTelemetry's HTTP conventions
+ * want it (a resend is a span of its own, and nothing around them poses as another HTTP request). Both last to the end of the body.
+ *
+ *     call reviews                      INTERNAL   inmesh.service, inmesh.attempts, inmesh.outcome
+ *       ├─ GET   503                    CLIENT     network.peer.address = 10.0.0.1
+ *       └─ GET   200                    CLIENT     http.request.resend_count = 1
+ *
+ * Only the API is used. Without an SDK, or for a call that its sampler leaves out, nothing is computed and nothing is wrapped;
+ * attempts share the decision about their call, so a call that is left out costs one question to the sampler. Whether it is
+ * recorded or not, its context goes out with each attempt, or the services behind would decide anew and start traces of their own.
+ *
+ * `instrumentation-undici` sees the same requests. It is told to look away for the moment in which undici makes the request,
+ * with the SDK's own key; else there were two spans and two `traceparent` headers per attempt (origins.ts has its metrics).
+ */
+import { channel } from 'node:diagnostics_channel';
+import {
+  context, createContextKey, propagation, SpanKind, SpanStatusCode, trace, type Context, type Span, type TextMapSetter, type Tracer,
+} from '@opentelemetry/api';
+import type { Attempt, Call, Layer, Reply, ReplyObserver, Service } from '../core/call.ts';
+import type { Clock } from '../core/clock.ts';
+import { MeshError } from '../core/errors.ts';
+import { classifyError, classifyReply, type OutcomeKind } from '../core/outcome.ts';
+import { errorType, requestAttributes, spanName } from './http-attributes.ts';
+
+export { forgetOrigin, ignoreRequestHook, rememberOrigin } from './origins.ts';
+
+/** The instrumentation scope. */
+const SCOPE = 'inmesh';
+
+/** `@opentelemetry/core`'s key, the same in its majors 1 to 3: a context key is a `Symbol.for` of its description. */
+const SUPPRESS_TRACING = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
+
+/** Where instrumentation learns of a request; nobody there means nothing to suppress. */
+const requestCreated = channel('undici:request:create');
+
+const intoHeaders: TextMapSetter<string[]> = {
+  set(headers, name, value) {
+    headers.push(name, value);
+  },
+};
+
+/** What a call's attempts need to know of it. */
+interface CallTrace {
+  /** Undefined: not recorded. */
+  readonly span: Span | undefined;
+  /** With the call's span in it. */
+  readonly context: Context;
+}
+
+/** Topmost: the time in our queues and backoffs is part of the call. */
+export function traceCalls(deps: { readonly clock: Clock }): Layer<Call> {
+  const tracer = trace.getTracer(SCOPE);
+  return (next) =>
+    function traceCall(call) {
+      const { telemetry, propagate } = call.policy;
+      if (telemetry.spans === 'off') return next(call);
+      const parent = context.active();
+      const options = { kind: SpanKind.INTERNAL, attributes: { 'inmesh.service': call.service } };
+      const span = tracer.startSpan(`call ${call.service}`, options, parent);
+      if (span.isRecording()) return recordCall(call, span, parent, next, deps.clock);
+      if (propagate.trace && propagation.fields().length > 0) call.trace = { span: undefined, context: trace.setSpan(parent, span) } satisfies CallTrace;
+      return next(call);
+    };
+}
+
+/** Directly above the balancer: an attempt's span is one endpoint's work, without the circuit's refusals. */
+export function traceAttempts(): Layer<Attempt> {
+  const tracer = trace.getTracer(SCOPE);
+  return (next) =>
+    function traceAttempt(attempt) {
+      const { call } = attempt;
+      const callTrace = call.trace as CallTrace | undefined;
+      const { telemetry, propagate } = call.policy;
+      if (callTrace?.span !== undefined) {
+        if (attempt.number > 1) callTrace.span.addEvent('inmesh.retry', { 'inmesh.attempt': attempt.number });
+        if (telemetry.spans === 'attempts') return recordAttempt(attempt, callTrace, next, tracer);
+      }
+      return propagate.trace ? send(attempt, callTrace?.context ?? context.active(), false, next) : next(attempt);
+    };
+}
+
+/** Puts the context into the attempt's headers; lets no other instrumentation do so again, nor make a second span beside ours. */
+function send(attempt: Attempt, within: Context, ownSpan: boolean, next: Service<Attempt>): Promise<Reply> {
+  const before = attempt.headers.length;
+  // First: propagators say nothing where tracing is suppressed.
+  if (attempt.call.policy.propagate.trace) propagation.inject(within, attempt.headers, intoHeaders);
+  const suppress = requestCreated.hasSubscribers && (ownSpan || attempt.headers.length > before);
+  return suppress ? context.with(within.setValue(SUPPRESS_TRACING, true), next, undefined, attempt) : next(attempt);
+}
+
+async function recordCall(call: Call, span: Span, parent: Context, next: Service<Call>, clock: Clock): Promise<Reply> {
+  call.trace = { span, context: trace.setSpan(parent, span) } satisfies CallTrace;
+  const recorded = new RecordedCall(call, span);
+  try {
+    const reply = await next(call);
+    recorded.replied(reply, classifyReply(reply, clock.wall()).kind);
+    return reply;
+  } catch (error) {
+    recorded.end(error);
+    throw error;
+  }
+}
+
+async function recordAttempt(attempt: Attempt, callTrace: CallTrace, next: Service<Attempt>, tracer: Tracer): Promise<Reply> {
+  const { method } = attempt.call.request;
+  // Given at the start, since samplers look at them.
+  const options = { kind: SpanKind.CLIENT, attributes: requestAttributes(attempt) };
+  const span = tracer.startSpan(spanName(method), options, callTrace.context);
+  const recorded = new RecordedAttempt(attempt, span);
+  try {
+    const reply = await send(attempt, trace.setSpan(callTrace.context, span), true, next);
+    recorded.replied(reply);
+    return reply;
+  } catch (error) {
+    recorded.end(error);
+    throw error;
+  }
+}
+
+class RecordedCall implements ReplyObserver {
+  readonly #call: Call;
+  readonly #span: Span;
+  #outcome: OutcomeKind = 'success';
+  #status: number | undefined;
+
+  constructor(call: Call, span: Span) {
+    this.#call = call;
+    this.#span = span;
+  }
+
+  replied(reply: Reply, outcome: OutcomeKind): void {
+    this.#outcome = outcome;
+    this.#status = reply.status;
+    reply.watch(this);
+  }
+
+  end(error: unknown): void {
+    const span = this.#span;
+    if (error !== undefined) this.#outcome = classifyError(error).kind;
+    span.setAttribute('inmesh.attempts', this.#call.attempts);
+    span.setAttribute('inmesh.outcome', this.#outcome);
+    if (error instanceof MeshError && error.retrySuppressed !== undefined) {
+      span.addEvent('inmesh.retry.suppressed', { 'inmesh.reason': error.retrySuppressed });
+    }
+    // A 404 is work done. That the CLIENT span below calls it an error is the convention for those, not for this one.
+    if (error !== undefined) markThrown(span, error);
+    else if (this.#outcome !== 'success') markStatus(span, this.#status!);
+    span.end();
+  }
+}
+
+class RecordedAttempt implements ReplyObserver {
+  readonly #attempt: Attempt;
+  readonly #span: Span;
+  #failedStatus: number | undefined;
+
+  constructor(attempt: Attempt, span: Span) {
+    this.#attempt = attempt;
+    this.#span = span;
+  }
+
+  replied(reply: Reply): void {
+    this.#span.setAttribute('http.response.status_code', reply.status);
+    if (reply.status >= 400) this.#failedStatus = reply.status;
+    reply.watch(this);
+  }
+
+  end(error: unknown): void {
+    const span = this.#span;
+    const { endpoint } = this.#attempt;
+    if (endpoint !== undefined) {
+      span.setAttribute('network.peer.address', endpoint.host);
+      span.setAttribute('network.peer.port', endpoint.port);
+    }
+    // What the server said stands, also where the body was not read to its end.
+    if (this.#failedStatus !== undefined) markStatus(span, this.#failedStatus);
+    else if (error !== undefined) markThrown(span, error);
+    span.end();
+  }
+}
+
+/** No description: the status code says it. */
+function markStatus(span: Span, status: number): void {
+  span.setAttribute('error.type', String(status));
+  span.setStatus({ code: SpanStatusCode.ERROR });
+}
+
+/** A caller who left is no error, of nobody. */
+function markThrown(span: Span, error: unknown): void {
+  if (classifyError(error).kind === 'cancelled') return;
+  span.setAttribute('error.type', errorType(error));
+  span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) });
+}
