@@ -238,6 +238,8 @@ describe('trace context', () => {
   it('carries the decision that a trace is not recorded', async () => {
     const [[header]] = (await sent({}, TraceFlags.NONE, 1)) as [[string]];
     expect(header).toMatch(new RegExp(`^00-${UPPER.traceId}-[0-9a-f]{16}-00$`));
+    // A span that nobody records is a span all the same; the caller's own is not the one that sent this.
+    expect(header).not.toContain(UPPER.spanId);
     expect(exporter.getFinishedSpans()).toEqual([]);
   });
 
@@ -290,6 +292,19 @@ describe('other instrumentation of undici', () => {
       expect(await see()).toBe(true);
       expect(await see({ telemetry: { spans: 'calls' } })).toBe(true);
       expect(await see({ propagate: { deadline: true, trace: false } })).toBe(true);
+    } finally {
+      unsubscribe('undici:request:create', listener);
+    }
+  });
+
+  it('looks away from within the attempt’s span', async () => {
+    subscribe('undici:request:create', listener);
+    try {
+      let seen: string | undefined;
+      const reply = new FakeReply(200);
+      await stackOver([async () => ((seen = trace.getActiveSpan()?.spanContext().spanId), reply)])(aCall());
+      reply.end();
+      expect(seen).toBe(spans().attempts[0]!.spanContext().spanId);
     } finally {
       unsubscribe('undici:request:create', listener);
     }
