@@ -64,8 +64,10 @@ export class MeshError extends Error {
   endpoint: EndpointKey | undefined;
   /** Attempts begun, the first included. */
   attempts: number;
-  /** Of the last attempt; see `Sent`. */
-  /** Evidence about the last attempt. The transport, which alone knows, sets it on errors that began elsewhere (deadline, timeout). */
+  /**
+   * The most that any attempt of the call may have sent. The transport, which alone knows, sets its evidence on errors that
+   * began elsewhere (deadline, timeout); the retry layer adds that of the attempts before.
+   */
   sent: Sent;
   readonly outcome: OutcomeKind;
   readonly retryAt: number | undefined;

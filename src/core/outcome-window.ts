@@ -33,6 +33,19 @@ export class OutcomeWindow {
     }
   }
 
+  /** What was counted as a success turned out a failure: its body broke off. */
+  revise(now: Millis, window: Millis): void {
+    this.record(true, now, window);
+    for (let age = 0; age < BUCKETS; age += 1) {
+      const bucket = (this.#current + BUCKETS - age) % BUCKETS;
+      if (this.#successes[bucket] === 0) continue;
+      // Nearly always its own bucket; if it has left the window, one that stands for it.
+      this.#successes[bucket]! -= 1;
+      this.#successCount -= 1;
+      return;
+    }
+  }
+
   successes(now: Millis, window: Millis): number {
     this.#roll(now, window);
     return this.#successCount;

@@ -1,0 +1,59 @@
+/**
+ * Attempt timeout: one attempt, to its response headers. It stands below the circuit, which therefore hears of it as of any
+ * failure, and above the balancer, so that waiting for endpoints and connecting are within it.
+ *
+ * Where the deadline comes first there is no timeout: the deadline ends the attempt with the better explanation.
+ */
+import type { Attempt, Layer } from '../core/call.ts';
+import type { Millis } from '../core/clock.ts';
+import { endpointKey } from '../core/endpoint.ts';
+import { MeshError } from '../core/errors.ts';
+import { stalled, Timeout, type Timeouts } from './timeouts.ts';
+
+export function attemptTimeout(timeouts: Timeouts): Layer<Attempt> {
+  return (next) =>
+    function attemptTimeout(attempt) {
+      const { call } = attempt;
+      const limit = call.policy.attemptTimeout;
+      if (limit === 'off') return next(attempt);
+      const now = timeouts.clock.now();
+      if (now + limit >= call.deadline) return next(attempt);
+      const entry = new AttemptTimeout(attempt, limit);
+      timeouts.begin(entry, limit, now);
+      const result = next(attempt);
+      const over = (): void => timeouts.end(entry);
+      // Beside the result, not in its way: whoever awaits it is not made to wait for this.
+      result.then(over, over);
+      return result;
+    };
+}
+
+class AttemptTimeout extends Timeout {
+  readonly #attempt: Attempt;
+  readonly #limit: Millis;
+
+  constructor(attempt: Attempt, limit: Millis) {
+    super();
+    this.#attempt = attempt;
+    this.#limit = limit;
+  }
+
+  override expired(late: Millis): void {
+    const { call, endpoint, number, cancellation } = this.#attempt;
+    const { service, attempts } = call;
+    // Without an endpoint nothing was sent and nobody failed to answer: it waited for discovery.
+    const key = endpoint === undefined ? undefined : endpointKey(endpoint);
+    const ours = key === undefined || stalled(late, this.#limit);
+    const message = `${service}: attempt ${number}${key === undefined ? '' : ` to ${key}`} got no response headers within ${this.#limit} ms`;
+    cancellation.cancel(
+      new MeshError('ATTEMPT_TIMEOUT', message, {
+        service,
+        endpoint: key,
+        attempts,
+        outcome: ours ? 'local' : 'failure',
+        // A guess on the safe side, until the transport says what it knows.
+        sent: key === undefined ? 'no' : 'maybe',
+      }),
+    );
+  }
+}

@@ -1,0 +1,257 @@
+/**
+ * Circuit: a service that fails most attempts gets none for a while, and callers their error at once.
+ *
+ *     closed ── more than `failureRate` of ≥ `minRequests` attempts in `window` failed ──▶ open
+ *     open ── `openFor` is over and an attempt comes ──▶ half-open ── it succeeds ──▶ closed
+ *       ▲                                                   │
+ *       └──────────── it fails; open for twice as long ─────┘
+ *
+ * The states and their transitions are cockatiel's CircuitBreakerPolicy (Michael Nygard, "Release It!", 2007). What decides
+ * about them is ours: exact counts over a true window on a monotonic clock (core/outcome-window.ts), where its own breakers
+ * still count failures of an hour ago. And attempts go around it: it would make callers queue behind a trial, and let late
+ * results of another time decide one. It is given verdicts.
+ *
+ *  - Results count for the phase in which their attempt began. Those of another phase are ignored.
+ *  - Half-open, one attempt at a time holds the seat. If its outcome says nothing about the service (local, cancelled,
+ *    overload), the next attempt gets the seat and the verdict stays open; if it says nothing at all, then after a lease.
+ *    So a lost trial never leaves the circuit half-open (resilience4j#935, Polly#1578).
+ *  - A local outcome, a cancelled one or an overload never opens the circuit.
+ *  - A body that breaks off turns the success that its headers were into a failure.
+ */
+import { circuitBreaker, handleWhenResult, type CircuitBreakerPolicy } from 'cockatiel';
+import type { Attempt, Layer, Reply, ReplyObserver, Service } from '../core/call.ts';
+import type { Clock, Millis } from '../core/clock.ts';
+import { MeshError } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
+import { OutcomeWindow } from '../core/outcome-window.ts';
+import { classifyError, classifyReply, type OutcomeKind } from '../core/outcome.ts';
+import { defaultServicePolicy, type CircuitKnobs, type Switchable } from '../core/policy.ts';
+
+export interface CircuitDeps {
+  readonly service: string;
+  readonly clock: Clock;
+  readonly knobs: () => Switchable<CircuitKnobs>;
+  readonly emit: Emit;
+}
+
+/** What the circuit knows, as plain data for `inspect()`. */
+export interface CircuitSnapshot {
+  readonly state: 'closed' | 'open' | 'half-open';
+  /** Attempts counted in the window, and how many of them failed. */
+  readonly requests: number;
+  readonly failures: number;
+  /** Times it opened since it was last closed. */
+  readonly openings: number;
+  /** Epoch milliseconds from which the next attempt may go; undefined while closed. */
+  readonly retryAt: number | undefined;
+}
+
+/** Its handlers are shared by all attempts of the phase, so that a call which succeeds costs no object here. */
+interface Closed extends ReplyObserver {
+  readonly kind: 'closed';
+  readonly replied: (reply: Reply) => Reply | Promise<Reply>;
+  readonly rejected: (error: unknown) => Promise<never>;
+}
+
+interface Open {
+  readonly kind: 'open';
+  readonly until: Millis;
+  readonly openFor: Millis;
+  /** What made it open. */
+  readonly failureRate: number;
+  readonly requests: number;
+}
+
+interface HalfOpen {
+  readonly kind: 'half-open';
+  /** Ends the phase; `decided` resolves when it has ended. */
+  readonly decide: (failed: boolean) => void;
+  readonly decided: Promise<unknown>;
+  seat: Attempt | undefined;
+  leaseEnds: Millis;
+}
+
+type Phase = Closed | Open | HalfOpen;
+
+/** `Date.now() - openedAt < duration` is how cockatiel asks whether to stay open. When that is over is for us to say, and clocks are set back. */
+const atOnce = { duration: -Infinity, next: () => atOnce };
+
+export class Circuit {
+  readonly #deps: CircuitDeps;
+  readonly #window = new OutcomeWindow();
+  readonly #machine: CircuitBreakerPolicy;
+  #phase: Phase;
+  /** In a row, without being closed in between. */
+  #openings = 0;
+  /** As they were when last asked for and not off: results come in after somebody has switched the circuit off, too. */
+  #knobs: CircuitKnobs = defaultServicePolicy.circuit;
+
+  constructor(deps: CircuitDeps) {
+    this.#deps = deps;
+    this.#phase = this.#closed();
+    // Verdicts are values, true for "failed": where nothing is thrown, no rejection can go unhandled.
+    this.#machine = circuitBreaker(
+      handleWhenResult((failed) => failed === true),
+      { halfOpenAfter: atOnce, breaker: { state: undefined, success: () => {}, failure: () => this.#phase.kind === 'closed' && this.#failsTooMuch() } },
+    );
+    this.#machine.onBreak(() => this.#enter(this.#open()));
+    this.#machine.onReset(() => this.#enter(this.#closed()));
+  }
+
+  /** `closed` also while it is switched off. */
+  get state(): 'closed' | 'open' | 'half-open' {
+    return this.#deps.knobs() === 'off' ? 'closed' : this.#phase.kind;
+  }
+
+  snapshot(): CircuitSnapshot {
+    const [now, window] = [this.#deps.clock.now(), this.#knobs.window];
+    const failures = this.#window.failures(now, window);
+    const { state } = this;
+    const retryAt = state === 'closed' ? undefined : this.#retryAt();
+    return { state, requests: failures + this.#window.successes(now, window), failures, openings: this.#openings, retryAt };
+  }
+
+  readonly layer: Layer<Attempt> = (next) => {
+    const circuit: Service<Attempt> = (attempt) => {
+      const knobs = this.#deps.knobs();
+      if (knobs === 'off') return next(attempt);
+      this.#knobs = knobs;
+      let phase = this.#phase;
+      if (phase.kind === 'closed') return next(attempt).then(phase.replied, phase.rejected);
+      const now = this.#deps.clock.now();
+      if (phase.kind === 'open') {
+        if (now < phase.until) return Promise.reject(this.#isOpen(attempt));
+        phase = this.#halfOpen();
+      }
+      if (phase.seat !== undefined && now < phase.leaseEnds) return Promise.reject(this.#isOpen(attempt));
+      phase.seat = attempt;
+      // As long as the service is given to recover, it is given to answer.
+      phase.leaseEnds = now + knobs.openFor;
+      return this.#try(phase, next, attempt);
+    };
+    return circuit;
+  };
+
+  async #try(phase: HalfOpen, next: Service<Attempt>, attempt: Attempt): Promise<Reply> {
+    let reply: Reply;
+    try {
+      reply = await next(attempt);
+    } catch (error) {
+      await this.#tried(phase, attempt, classifyError(error).kind);
+      throw error;
+    }
+    await this.#tried(phase, attempt, classifyReply(reply, 0).kind);
+    return reply;
+  }
+
+  /** Whoever brought the verdict waits until it has come into force, so that what he does next already meets the new phase. */
+  #tried(phase: HalfOpen, attempt: Attempt, outcome: OutcomeKind): Promise<unknown> | undefined {
+    if (this.#phase !== phase) return undefined;
+    if (outcome === 'success' || outcome === 'failure') {
+      phase.decide(outcome === 'failure');
+      return phase.decided;
+    }
+    if (phase.seat === attempt) phase.seat = undefined;
+    return undefined;
+  }
+
+  #closed(): Closed {
+    const failed = async (): Promise<void> => {
+      if (this.#phase !== phase) return;
+      this.#window.record(true, this.#deps.clock.now(), this.#knobs.window);
+      await this.#mayOpen();
+    };
+    const phase: Closed = {
+      kind: 'closed',
+      replied: (reply) => {
+        const outcome = classifyReply(reply, 0).kind;
+        if (outcome === 'failure') return failed().then(() => reply);
+        if (outcome === 'success' && this.#phase === phase) {
+          this.#window.record(false, this.#deps.clock.now(), this.#knobs.window);
+          reply.watch(phase);
+        }
+        return reply;
+      },
+      rejected: async (error) => {
+        if (classifyError(error).kind === 'failure') await failed();
+        throw error;
+      },
+      end: (error) => {
+        if (error === undefined || classifyError(error).kind !== 'failure' || this.#phase !== phase) return;
+        this.#window.revise(this.#deps.clock.now(), this.#knobs.window);
+        void this.#mayOpen();
+      },
+    };
+    return phase;
+  }
+
+  /** Has cockatiel ask whether it is time to open. */
+  #mayOpen(): Promise<unknown> {
+    return this.#machine.execute(() => true);
+  }
+
+  #failsTooMuch(): boolean {
+    const { window, minRequests, failureRate } = this.#knobs;
+    const now = this.#deps.clock.now();
+    const failures = this.#window.failures(now, window);
+    const requests = failures + this.#window.successes(now, window);
+    return requests >= minRequests && failures > requests * failureRate;
+  }
+
+  #open(): Open {
+    const { clock } = this.#deps;
+    const { window, openFor: first, maxOpenFor } = this.#knobs;
+    const openFor = Math.min(maxOpenFor, first * 2 ** this.#openings);
+    const until = clock.now() + openFor;
+    if (this.#phase.kind === 'half-open') return { kind: 'open', until, openFor, failureRate: 1, requests: 1 };
+    const failures = this.#window.failures(clock.now(), window);
+    const requests = failures + this.#window.successes(clock.now(), window);
+    return { kind: 'open', until, openFor, failureRate: failures / requests, requests };
+  }
+
+  #halfOpen(): HalfOpen {
+    let decide!: (failed: boolean) => void;
+    const verdict = new Promise<boolean>((resolve) => (decide = resolve));
+    // cockatiel calls the function at once, is half-open when `execute` returns, and stays so until the verdict.
+    const decided = this.#machine.execute(() => verdict);
+    const phase: HalfOpen = { kind: 'half-open', decide, decided, seat: undefined, leaseEnds: 0 };
+    this.#enter(phase);
+    return phase;
+  }
+
+  /** The one place where the phase changes. */
+  #enter(phase: Phase): void {
+    const { service, emit } = this.#deps;
+    this.#phase = phase;
+    switch (phase.kind) {
+      case 'closed':
+        this.#openings = 0;
+        this.#window.clear();
+        emit('circuit.closed', { service });
+        return;
+      case 'open': {
+        this.#openings += 1;
+        const { failureRate, requests, openFor } = phase;
+        emit('circuit.opened', { service, failureRate, requests, openFor });
+        return;
+      }
+      case 'half-open':
+        emit('circuit.half-opened', { service });
+    }
+  }
+
+  #retryAt(): number {
+    const { clock } = this.#deps;
+    const phase = this.#phase;
+    const at = phase.kind === 'open' ? phase.until : phase.kind === 'half-open' && phase.seat !== undefined ? phase.leaseEnds : clock.now();
+    return clock.wall() + Math.max(0, at - clock.now());
+  }
+
+  #isOpen(attempt: Attempt): MeshError {
+    const { service, clock } = this.#deps;
+    const retryAt = this.#retryAt();
+    const wait = Math.ceil(retryAt - clock.wall());
+    const message = `${service}: the circuit is ${this.#phase.kind}, the next attempt may go in ${wait} ms`;
+    return new MeshError('CIRCUIT_OPEN', message, { service, attempts: attempt.call.attempts, retryAt });
+  }
+}

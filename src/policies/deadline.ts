@@ -1,0 +1,73 @@
+/**
+ * Deadline: the time for the whole call, to the last byte of the body. It stands outside all other layers, so that waiting
+ * for a turn, backing off and reading the reply are within it.
+ *
+ * The layer does not race the call: it cancels it, and everything below ends promptly and with this reason, down to the
+ * socket. So nothing goes on behind a caller's back after his time is over.
+ */
+import type { Call, Layer, ReplyObserver } from '../core/call.ts';
+import type { Millis } from '../core/clock.ts';
+import { MeshError } from '../core/errors.ts';
+import type { OutcomeKind } from '../core/outcome.ts';
+import { stalled, Timeout, type Timeouts } from './timeouts.ts';
+
+export function deadline(timeouts: Timeouts): Layer<Call> {
+  return (next) =>
+    function deadline(call) {
+      const { startedAt, deadline: due } = call;
+      if (due <= startedAt) {
+        call.request.body?.release();
+        return Promise.reject(deadlineExceeded(call, 'local'));
+      }
+      const entry = new CallDeadline(call, timeouts);
+      timeouts.begin(entry, due - startedAt, startedAt);
+      const result = next(call);
+      // Beside the result, not in its way: whoever awaits it is not made to wait for this.
+      result.then(
+        (reply) => reply.watch(entry),
+        () => entry.end(),
+      );
+      return result;
+    };
+}
+
+/**
+ * The error of a call whose time is over, wherever that is noticed. Where there was no attempt yet, nobody else is to blame.
+ * `sent` is a guess on the safe side, until the transport says what it knows.
+ */
+export function deadlineExceeded(call: Call, outcome: OutcomeKind): MeshError {
+  const { service, attempts } = call;
+  // The set keeps the order in which endpoints were tried.
+  const endpoint = [...call.tried].at(-1);
+  const progress = attempts === 0 ? 'before the first attempt' : `after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`;
+  const where = endpoint === undefined ? '' : ` (last endpoint ${endpoint})`;
+  return new MeshError('DEADLINE_EXCEEDED', `${service}: deadline of ${Math.round(call.deadline - call.startedAt)} ms exceeded ${progress}${where}`, {
+    service,
+    endpoint,
+    attempts,
+    outcome: attempts === 0 ? 'local' : outcome,
+    sent: attempts === 0 ? 'no' : 'maybe',
+  });
+}
+
+class CallDeadline extends Timeout implements ReplyObserver {
+  readonly #call: Call;
+  readonly #timeouts: Timeouts;
+
+  constructor(call: Call, timeouts: Timeouts) {
+    super();
+    this.#call = call;
+    this.#timeouts = timeouts;
+  }
+
+  override expired(late: Millis): void {
+    const call = this.#call;
+    const ours = stalled(late, call.deadline - call.startedAt);
+    call.cancellation.cancel(deadlineExceeded(call, ours ? 'local' : 'failure'));
+  }
+
+  /** The body, or the call without one, is over. */
+  end(): void {
+    this.#timeouts.end(this);
+  }
+}

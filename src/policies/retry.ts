@@ -1,0 +1,137 @@
+/**
+ * Retry: a call becomes attempts, one after the other, until one of them is the answer. Another attempt is made where all of
+ * this holds, asked in this order:
+ *
+ *     the policy's conditions want it                retry-conditions.ts
+ *     it is no upgrade, and nobody has cancelled
+ *     the caller does not forbid it                  caller
+ *     the request may be sent again                  not-idempotent, body-not-replayable
+ *     the policy allows as many                      max-retries
+ *     the server does not ask to be left alone       retry-after
+ *     it would begin before the deadline             deadline
+ *     it is paid for                                 budget, last: nothing is spent on a retry that is refused
+ *
+ * The word on the right is the reason given where the first holds and that one does not: in an event, and as
+ * `retrySuppressed` of the error. A reply that is not retried, 503 or not, is the answer.
+ */
+import type { Attempt, Call, Reply, Service } from '../core/call.ts';
+import { Cancellation } from '../core/cancellation.ts';
+import type { Clock, Millis } from '../core/clock.ts';
+import { MeshError, type ErrorCode, type Sent } from '../core/errors.ts';
+import type { Emit, SuppressedReason } from '../core/events.ts';
+import { classifyError, classifyReply, type OutcomeKind } from '../core/outcome.ts';
+import type { RetryKnobs } from '../core/policy.ts';
+import type { Random } from '../core/random.ts';
+import { sleep } from '../core/sleep.ts';
+import { backoff } from './backoff.ts';
+import type { RetryBudget } from './budget.ts';
+import { deadlineExceeded } from './deadline.ts';
+import { mayBeRepeated } from './idempotency.ts';
+import { errorAsksForRetry, replyAsksForRetry } from './retry-conditions.ts';
+
+export interface RetryDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly budget: RetryBudget;
+  readonly emit: Emit;
+}
+
+/** A delay: retry after it. A reason: wanted, and not made. Undefined: not wanted. */
+type Verdict = Millis | SuppressedReason | undefined;
+
+export function retry({ clock, random, budget, emit }: RetryDeps): (next: Service<Attempt>) => Service<Call> {
+  function judge(knobs: RetryKnobs, attempt: Attempt, reply: Reply | undefined, error: unknown, outcome: OutcomeKind, previous: Millis): Verdict {
+    const { call, number } = attempt;
+    const { request, options, cancellation } = call;
+    const wanted =
+      reply === undefined ? error instanceof MeshError && errorAsksForRetry(knobs.on, error) : replyAsksForRetry(knobs.on, reply.status, outcome);
+    if (!wanted || request.upgrade !== undefined || request.method === 'CONNECT' || cancellation.reason !== undefined) return undefined;
+    if (options.retry === false) return 'caller';
+    if (!mayBeRepeated(call, knobs.methods, reply === undefined ? evidence(error) : 'yes')) return 'not-idempotent';
+    if (request.body !== undefined && !request.body.replayable) return 'body-not-replayable';
+    if (number > knobs.maxRetries) return 'max-retries';
+    const askedFor = (reply !== undefined && classifyReply(reply, clock.wall()).retryAfter) || 0;
+    if (askedFor > knobs.retryAfter.max) return 'retry-after';
+    const delay = Math.max(askedFor, backoff(number, knobs.backoff, random, previous));
+    if (clock.now() + delay >= call.deadline) return 'deadline';
+    return budget.withdraw() ? delay : 'budget';
+  }
+
+  return (next) =>
+    async function retry(call) {
+      const { service, policy } = call;
+      /** The most that any attempt may have sent. */
+      let sent: Sent = 'no';
+      let delay: Millis = 0;
+      try {
+        for (;;) {
+          const attempt = begin(call, clock.now());
+          let reply: Reply | undefined;
+          let error: unknown;
+          try {
+            reply = await next(attempt);
+            sent = 'yes';
+          } catch (thrown) {
+            error = thrown;
+            sent = more(sent, evidence(thrown));
+          }
+          // Only Retry-After dates need the time of day, and they are read again where a delay is computed.
+          const outcome = reply === undefined ? classifyError(error) : classifyReply(reply, 0);
+          if (outcome.kind === 'success') budget.deposit();
+
+          const verdict = policy.retry === 'off' ? undefined : judge(policy.retry, attempt, reply, error, outcome.kind, delay);
+          if (typeof verdict !== 'number') {
+            if (verdict !== undefined) {
+              emit('retry.suppressed', { service, attempt: attempt.number, reason: verdict, because: because(reply, error) });
+              if (error instanceof MeshError) error.retrySuppressed = verdict;
+            }
+            if (reply !== undefined) return reply;
+            throw error;
+          }
+          delay = verdict;
+          emit('retry.scheduled', { service, attempt: attempt.number + 1, delay, because: because(reply, error) });
+          reply?.discard();
+          await sleep(clock, delay, call.cancellation);
+        }
+      } catch (error) {
+        if (error instanceof MeshError) {
+          error.service ??= service;
+          error.attempts = call.attempts;
+          error.sent = sent;
+        }
+        throw error;
+      } finally {
+        call.request.body?.release();
+      }
+    };
+}
+
+/** The next attempt, unless the call is over: a process that stood still wakes up after deadlines that have not fired yet. */
+function begin(call: Call, now: Millis): Attempt {
+  if (call.cancellation.reason !== undefined) throw call.cancellation.reason;
+  if (now >= call.deadline) throw deadlineExceeded(call, 'local');
+  call.attempts += 1;
+  const key = call.options.idempotencyKey;
+  return {
+    call,
+    number: call.attempts,
+    cancellation: new Cancellation(call.cancellation),
+    endpoint: undefined,
+    headers: key ? ['idempotency-key', key] : [],
+  };
+}
+
+/** What is no MeshError is a fault of this process somewhere on the way; nobody knows how far it got. */
+function evidence(error: unknown): Sent {
+  return error instanceof MeshError ? error.sent : 'maybe';
+}
+
+function more(one: Sent, other: Sent): Sent {
+  if (one === 'yes' || other === 'yes') return 'yes';
+  return one === 'maybe' || other === 'maybe' ? 'maybe' : 'no';
+}
+
+/** A retry that is wanted is wanted because of a status or of a MeshError. */
+function because(reply: Reply | undefined, error: unknown): ErrorCode | number {
+  return reply === undefined ? (error as MeshError).code : reply.status;
+}

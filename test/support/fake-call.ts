@@ -1,0 +1,74 @@
+/**
+ * Calls and attempts for tests of layers: everything as by default, except what the test is about.
+ */
+import type { Attempt, Call, CallOptions, MeshRequest, Reply, RequestBody } from '../../src/core/call.ts';
+import { Cancellation } from '../../src/core/cancellation.ts';
+import type { Millis } from '../../src/core/clock.ts';
+import type { MeshError } from '../../src/core/errors.ts';
+import { defaultServicePolicy, type ServicePolicy } from '../../src/core/policy.ts';
+
+export interface FakeCallParts {
+  readonly policy?: Partial<ServicePolicy>;
+  readonly request?: Partial<MeshRequest>;
+  readonly options?: CallOptions;
+  readonly startedAt?: Millis;
+  /** Length of time from `startedAt`; without it, the policy's. */
+  readonly deadline?: Millis;
+}
+
+export function fakeCall({ policy, request, options = {}, startedAt = 0, deadline }: FakeCallParts = {}): Call {
+  const whole: ServicePolicy = { ...defaultServicePolicy, ...policy };
+  return {
+    service: 'reviews',
+    policy: whole,
+    request: {
+      method: 'GET',
+      scheme: 'http',
+      authority: 'reviews',
+      path: '/',
+      headers: [],
+      body: undefined,
+      upgrade: undefined,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      ...request,
+    },
+    options,
+    cancellation: new Cancellation(),
+    startedAt,
+    deadline: startedAt + (deadline ?? whole.deadline),
+    attempts: 0,
+    tried: new Set(),
+  };
+}
+
+export function fakeAttempt(call: Call = fakeCall()): Attempt {
+  call.attempts += 1;
+  return { call, number: call.attempts, cancellation: new Cancellation(call.cancellation), endpoint: undefined, headers: [] };
+}
+
+/** An attempt that nobody answers: it ends when it is cancelled, and then at once, as the transport does it. */
+export function silence(attempt: Attempt): Promise<Reply> {
+  return new Promise((_, reject) => {
+    attempt.cancellation.subscribe({ cancelled: (reason: MeshError) => reject(reason) });
+  });
+}
+
+/** A request body that counts what is done with it. */
+export class FakeBody implements RequestBody {
+  replayable: boolean;
+  readonly failure = undefined;
+  released = 0;
+
+  constructor(replayable = true) {
+    this.replayable = replayable;
+  }
+
+  open(): unknown {
+    return 'body';
+  }
+
+  release(): void {
+    this.released += 1;
+  }
+}
