@@ -25,6 +25,7 @@ import { RetryBudget } from './policies/budget.ts';
 import { Circuit, type CircuitSnapshot } from './policies/circuit.ts';
 import { ConcurrencyLimit } from './policies/concurrency.ts';
 import { deadline } from './policies/deadline.ts';
+import { deadlineHeader } from './policies/deadline-header.ts';
 import { retry } from './policies/retry.ts';
 import type { Timeouts } from './policies/timeouts.ts';
 import { forgetOrigin, rememberOrigin, traceAttempts, traceCalls } from './telemetry/tracing.ts';
@@ -94,6 +95,8 @@ export class RunningService {
       this.circuit.layer,
       // Above the balancer, so that waiting for endpoints and connecting are within it.
       attemptTimeout(timeouts),
+      // Below whatever takes time, so that what it says remains does remain.
+      deadlineHeader(clock),
       // Directly above the balancer: what it records is one try at one endpoint.
       traceAttempts(),
     )(balance(this.cluster, this.transport, clock));

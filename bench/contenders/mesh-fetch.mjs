@@ -1,0 +1,14 @@
+/** `mesh.fetch` with every mechanism at its default. */
+import { createMeshClient } from 'inmesh';
+import { meshPolicy } from '../mesh-policy.mjs';
+
+export async function setup(ports) {
+  const mesh = createMeshClient({ policy: meshPolicy(ports) });
+  await mesh.ready();
+  return {
+    async request() {
+      await (await mesh.fetch('http://reviews/reviews/1')).text();
+    },
+    close: () => mesh.close(),
+  };
+}
