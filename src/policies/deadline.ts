@@ -32,21 +32,22 @@ export function deadline(timeouts: Timeouts): Layer<Call> {
 }
 
 /**
- * The error of a call whose time is over, wherever that is noticed. Where there was no attempt yet, nobody else is to blame.
- * `sent` is a guess on the safe side, until the transport says what it knows.
+ * The error of a call whose time is over, wherever that is noticed. Where no endpoint was tried yet (it waited for its turn, or
+ * for discovery), nobody else is to blame. `sent` is a guess on the safe side, until the transport says what it knows.
  */
 export function deadlineExceeded(call: Call, outcome: OutcomeKind): MeshError {
   const { service, attempts } = call;
   // The set keeps the order in which endpoints were tried.
   const endpoint = [...call.tried].at(-1);
-  const progress = attempts === 0 ? 'before the first attempt' : `after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`;
+  const untried = call.tried.size === 0;
+  const progress = untried ? 'before an endpoint was tried' : `after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`;
   const where = endpoint === undefined ? '' : ` (last endpoint ${endpoint})`;
   return new MeshError('DEADLINE_EXCEEDED', `${service}: deadline of ${Math.round(call.deadline - call.startedAt)} ms exceeded ${progress}${where}`, {
     service,
     endpoint,
     attempts,
-    outcome: attempts === 0 ? 'local' : outcome,
-    sent: attempts === 0 ? 'no' : 'maybe',
+    outcome: untried ? 'local' : outcome,
+    sent: untried ? 'no' : 'maybe',
   });
 }
 

@@ -40,13 +40,14 @@ describe('deadline', () => {
     const clock = new VirtualClock();
     const { result } = run(clock, new Timeouts(clock), { deadline: 2000 });
     await clock.advance(2000);
-    expect(await result).toMatchObject({ message: 'reviews: deadline of 2000 ms exceeded before the first attempt', sent: 'no', outcome: 'local', attempts: 0 });
+    expect(await result).toMatchObject({ message: 'reviews: deadline of 2000 ms exceeded before an endpoint was tried', sent: 'no', outcome: 'local', attempts: 0 });
   });
 
   it('blames nobody but this process where the timer fired late because it stood still', async () => {
     const clock = new VirtualClock();
     const { call, result } = run(clock, new Timeouts(clock), { deadline: 2000 });
     call.attempts = 1;
+    call.tried.add('10.0.0.1:9080');
     clock.stall(2200);
     await clock.advance(0);
     expect(await result).toMatchObject({ code: 'DEADLINE_EXCEEDED', outcome: 'local', sent: 'maybe' });
