@@ -9,7 +9,7 @@ export type Hosts = ReadonlyMap<string, readonly string[]>;
 export function parseHosts(text: string): Hosts {
   const hosts = new Map<string, string[]>();
   for (const line of text.split('\n')) {
-    const [address, ...names] = line.replace(/#.*$/, '').trim().split(/\s+/);
+    const [address, ...names] = (line.split('#', 1)[0] ?? '').trim().split(/\s+/);
     if (address === undefined || usableFamily(address) === undefined) continue;
     for (const name of names) {
       const key = name.toLowerCase().replace(/\.$/, '');

@@ -113,29 +113,29 @@ export function decodeReply(bytes: Buffer): DnsMessage {
   } catch (error) {
     throw new DnsError('malformed', 'malformed DNS message', error);
   }
+  const asked = canonical(packet.questions?.[0]?.name ?? '');
   return {
     rcode: (extendedRcode << 4) | (flags & 0xf),
     truncated: (flags & TC_BIT) !== 0,
     authoritative: (flags & AA_BIT) !== 0,
     recursionAvailable: (flags & RA_BIT) !== 0,
-    answers: readRecords(packet.answers),
-    authorities: readRecords(packet.authorities),
-    additionals: readRecords(packet.additionals),
+    answers: readRecords(packet.answers, asked),
+    authorities: readRecords(packet.authorities, asked),
+    additionals: readRecords(packet.additionals, asked),
   };
 }
 
-function readRecords(section: readonly Answer[] | undefined): DnsRecord[] {
+function readRecords(section: readonly Answer[] | undefined, asked: string): DnsRecord[] {
   const records: DnsRecord[] = [];
   for (const answer of section ?? []) {
-    const record = readRecord(answer);
+    const record = readRecord(answer, answer.name === '.' ? asked : canonical(answer.name));
     if (record !== undefined) records.push(record);
   }
   return records;
 }
 
 /** The scan has left only these types, of class IN. */
-function readRecord(answer: Answer): DnsRecord | undefined {
-  const name = canonical(answer.name);
+function readRecord(answer: Answer, name: string): DnsRecord | undefined {
   switch (answer.type) {
     case 'A':
     case 'AAAA':

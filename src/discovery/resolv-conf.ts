@@ -25,7 +25,7 @@ export function parseResolvConf(text: string): ResolvConf | undefined {
   let search: readonly string[] = [];
   let ndots = fallbackResolvConf.ndots;
   for (const line of text.split('\n')) {
-    const [keyword, ...values] = line.replace(/[#;].*$/, '').trim().split(/\s+/);
+    const [keyword, ...values] = (line.split(/[#;]/, 1)[0] ?? '').trim().split(/\s+/);
     switch (keyword) {
       case 'nameserver': {
         const server = values[0] === undefined ? undefined : parseNameserver(values[0]);
@@ -39,6 +39,7 @@ export function parseResolvConf(text: string): ResolvConf | undefined {
       case 'options':
         ndots = ndotsOf(values) ?? ndots;
         break;
+      default:
     }
   }
   return nameservers.length === 0 ? undefined : { nameservers, search, ndots };

@@ -7,8 +7,9 @@
  * label `a.test` equals two. After this scan none of that can happen: every record lies inside the message, every RDATA that will be
  * decoded has exactly the length of what is in it, and the work of expanding names is bounded.
  *
- * Record types that discovery does not read are renamed, in a copy, to one that dns-packet skips, so its decoders for them never run.
- * OPT is among these; what it says is read here.
+ * Two things are changed in a copy. Record types that discovery does not read are renamed to one that dns-packet skips, so its decoders
+ * for them never run; OPT is among these, and what it says is read here. And an owner that is a pointer to the question's name becomes
+ * the root: expanding the same seven labels for each of 4,000 addresses is four fifths of the time that decoding them takes.
  */
 import { DnsError } from './dns-error.ts';
 
@@ -22,10 +23,13 @@ const MAX_NAME_BYTES = 255;
 /** Real servers nest one or two; dns-packet has no limit. */
 const MAX_POINTERS = 16;
 /**
- * Labels and pointers in a whole message. dns-packet takes about 0.1 µs for each. The largest real answers have some 33,000: 4,092
- * addresses with an owner of seven labels, or 998 SRV with their glue.
+ * Labels and pointers in a whole message, those of shortened owners not counted. dns-packet takes about 0.2 µs for each, and 5 ms is what
+ * a message may take. The largest real answers have some 12,000: 998 SRV with the glue that fits.
  */
-const MAX_NAME_STEPS = 40_000;
+const MAX_NAME_STEPS = 20_000;
+
+/** A pointer to the question's name, which always begins where the header ends. */
+const POINTER_TO_QUESTION = 0xc000 | HEADER_BYTES;
 
 const TYPE = { A: 1, CNAME: 5, SOA: 6, AAAA: 28, SRV: 33, OPT: 41 } as const;
 const CLASS_IN = 1;
@@ -33,7 +37,7 @@ const CLASS_IN = 1;
 const UNREAD_TYPE = 65280;
 
 export interface ScannedMessage {
-  /** Safe for dns-packet. The message itself, or a copy in which unread records are renamed. */
+  /** Safe for dns-packet: the message, or a changed copy. An owner that is the root stands for the question's name. */
   readonly message: Buffer;
   /** Upper eight bits of the response code, from OPT; 0 where there is none. */
   readonly extendedRcode: number;
@@ -49,6 +53,10 @@ class Scan {
   #copy: Buffer | undefined;
   #steps = 0;
   #extendedRcode: number | undefined;
+  /** Where the question's name ends; 0 where there is no question. */
+  #rootOfQuestion = 0;
+  /** Of the name walked last. */
+  #printable = true;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
@@ -64,7 +72,9 @@ class Scan {
 
     let at = HEADER_BYTES;
     if (questions === 1) {
-      at = this.#name(at, bytes.length, 'printable') + 4;
+      at = this.#printableName(at, bytes.length);
+      this.#rootOfQuestion = at - 1;
+      at += 4;
       if (at > bytes.length) throw malformed('question cut off');
     }
     for (let record = 0; record < records; record += 1) at = this.#record(at);
@@ -75,7 +85,8 @@ class Scan {
   /** Returns where the next one begins. */
   #record(at: number): number {
     const bytes = this.#bytes;
-    const fixed = this.#name(at, bytes.length, 'any');
+    const fixed = this.#owner(at);
+    const printable = this.#printable;
     const data = fixed + 10;
     if (data > bytes.length) throw malformed('record cut off');
     const end = data + bytes.readUInt16BE(fixed + 8);
@@ -93,14 +104,14 @@ class Scan {
         break;
       case TYPE.SRV:
         if (data + 6 >= end) throw malformed('SRV too short');
-        exact(this.#name(data + 6, end, 'printable'), end, 'SRV');
+        exact(this.#printableName(data + 6, end), end, 'SRV');
         break;
       case TYPE.CNAME:
-        exact(this.#name(data, end, 'printable'), end, 'CNAME');
+        exact(this.#printableName(data, end), end, 'CNAME');
         break;
       case TYPE.SOA:
         // The second is a mail address: its first label may well contain a dot.
-        exact(this.#name(this.#name(data, end, 'any'), end, 'any') + 20, end, 'SOA');
+        exact(this.#name(this.#name(data, end), end) + 20, end, 'SOA');
         break;
       case TYPE.OPT:
         if (bytes[at] !== 0) throw malformed('OPT with an owner');
@@ -110,8 +121,19 @@ class Scan {
       default:
         return this.#hide(fixed, end);
     }
-    this.#name(at, bytes.length, 'printable');
+    if (bytes[at] === 0) return this.#hide(fixed, end);
+    if (!printable) throw unprintable();
     return end;
+  }
+
+  /** As `#name`. Where the owner is the question's name, it is shortened. */
+  #owner(at: number): number {
+    const bytes = this.#bytes;
+    if (this.#rootOfQuestion === 0 || at + 2 > bytes.length || bytes.readUInt16BE(at) !== POINTER_TO_QUESTION) return this.#name(at, bytes.length);
+    this.#printable = true;
+    this.#copy ??= Buffer.from(bytes);
+    this.#copy.writeUInt16BE(0xc000 | this.#rootOfQuestion, at);
+    return at + 2;
   }
 
   /** Renames the record, so that dns-packet does not look into it. */
@@ -121,8 +143,15 @@ class Scan {
     return end;
   }
 
-  /** Walks a name that must end before `limit`, and returns the offset of what follows it. */
-  #name(start: number, limit: number, octets: 'printable' | 'any'): number {
+  #printableName(start: number, limit: number): number {
+    const end = this.#name(start, limit);
+    if (!this.#printable) throw unprintable();
+    return end;
+  }
+
+  /** Walks a name that must end before `limit`, and returns the offset of what follows it; `#printable` says what it is made of. */
+  #name(start: number, limit: number): number {
+    this.#printable = true;
     const bytes = this.#bytes;
     let at = start;
     let end = -1;
@@ -140,7 +169,7 @@ class Scan {
         length += size + 1;
         if (length > MAX_NAME_BYTES) throw malformed('name too long');
         if (at + 1 + size > bound) throw malformed('label cut off');
-        if (octets === 'printable') requirePrintable(bytes, at + 1, size);
+        if (this.#printable && !isPrintable(bytes, at + 1, size)) this.#printable = false;
         at += size + 1;
       } else if (size >= 0xc0) {
         if (at + 2 > bound) throw malformed('pointer cut off');
@@ -160,11 +189,16 @@ class Scan {
 }
 
 /** A dot or a backslash inside a label makes two different names look the same; control characters end up in logs. */
-function requirePrintable(bytes: Buffer, start: number, size: number): void {
+function isPrintable(bytes: Buffer, start: number, size: number): boolean {
   for (let at = start; at < start + size; at += 1) {
     const octet = bytes[at]!;
-    if (octet < 0x21 || octet > 0x7e || octet === 0x2e || octet === 0x5c) throw malformed('unprintable octet or dot in a label');
+    if (octet < 0x21 || octet > 0x7e || octet === 0x2e || octet === 0x5c) return false;
   }
+  return true;
+}
+
+function unprintable(): DnsError {
+  return malformed('unprintable octet or dot in a label');
 }
 
 function exact(actual: number, expected: number, what: string): void {

@@ -79,6 +79,7 @@ class Scripted implements ScriptedDns {
   readonly #tcp: Server;
   readonly #sockets = new Set<Socket>();
   #answer: (query: ScriptedQuery) => void;
+  #closed = false;
 
   constructor(port: number, answer: (query: ScriptedQuery) => void) {
     this.port = port;
@@ -110,13 +111,16 @@ class Scripted implements ScriptedDns {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => this.#udp.close(() => resolve()));
     if (this.#tcp.listening) await new Promise<void>((resolve) => this.#tcp.close(() => resolve()));
   }
 
   #datagram(raw: Buffer, from: RemoteInfo): void {
-    const send = (reply: Buffer): void => this.#udp.send(reply, from.port, from.address);
+    const send = (reply: Buffer): void => {
+      if (!this.#closed) this.#udp.send(reply, from.port, from.address);
+    };
     this.#query(raw, 'udp', from.port, send, () => undefined);
   }
 
