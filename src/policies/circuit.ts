@@ -144,9 +144,11 @@ export class Circuit {
     return reply;
   }
 
-  /** Whoever brought the verdict waits until it has come into force, so that what he does next already meets the new phase. */
+  /**
+   * The first verdict counts; a promise resolves once. Whoever brought it waits until it has come into force, so that what he
+   * does next already meets the new phase.
+   */
   #tried(phase: HalfOpen, attempt: Attempt, outcome: OutcomeKind): Promise<unknown> | undefined {
-    if (this.#phase !== phase) return undefined;
     if (outcome === 'success' || outcome === 'failure') {
       phase.decide(outcome === 'failure');
       return phase.decided;

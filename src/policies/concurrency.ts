@@ -49,9 +49,9 @@ export class ConcurrencyLimit {
 
   readonly layer: Layer<Call> = (next) => {
     const concurrency: Service<Call> = (call) => {
-      // Room may have come about without anybody saying so.
+      // Room may have come about without anybody saying so; it is for those who wait. What is left is for who comes now.
       this.poke();
-      if (this.#waiting.size === 0 && this.#inFlight < this.#limit()) {
+      if (this.#inFlight < this.#limit()) {
         this.#inFlight += 1;
         return this.#run(next, call);
       }

@@ -21,8 +21,11 @@ describe('retry budget', () => {
   });
 
   it('saves up no more than its cap', () => {
-    const budget = new RetryBudget(() => ({ perSuccess: 1, cap: 3 }));
+    let knobs = { perSuccess: 1, cap: 3 };
+    const budget = new RetryBudget(() => knobs);
     for (let success = 0; success < 100; success += 1) budget.deposit();
+    expect(budget.level).toBe(3);
+    knobs = { perSuccess: 1, cap: 10 };
     expect(budget.level).toBe(3);
   });
 

@@ -165,7 +165,7 @@ describe('circuit, open', () => {
 
   it('ignores what comes of attempts that began before', async () => {
     const setting = setUp();
-    const early = [setting.begin()!, setting.begin()!];
+    const early = [setting.begin()!, setting.begin()!, setting.begin()!];
     for (let attempt = 0; attempt < 4; attempt += 1) await setting.send(failure());
     early[0]!.answer(new FakeReply());
     await early[0]!.result;
@@ -179,6 +179,9 @@ describe('circuit, open', () => {
     trial.answer(new FakeReply());
     await trial.result;
     expect(setting.circuit.state).toBe('closed');
+    early[2]!.answer(new FakeReply());
+    await early[2]!.result;
+    expect(setting.circuit.snapshot().requests).toBe(0);
   });
 });
 

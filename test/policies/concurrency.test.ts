@@ -80,7 +80,8 @@ describe('concurrency limit', () => {
     start();
     const body = new FakeBody();
     const leaving = start(fakeCall({ request: { body } }));
-    const staying = start();
+    const kept = new FakeBody();
+    const staying = start(fakeCall({ request: { body: kept } }));
     leaving.call.cancellation.cancel(cancelled);
     await settle();
     expect(leaving.error).toBe(cancelled);
@@ -88,9 +89,9 @@ describe('concurrency limit', () => {
     begun[0]!.fail(cancelled);
     await settle();
     expect(begun[1]!.call).toBe(staying.call);
-    // It is no longer in the queue, and hears of nothing twice.
+    // From here on it is no longer the queue that ends it, or lets go of its body.
     staying.call.cancellation.cancel(cancelled);
-    expect(limit.inFlight).toBe(1);
+    expect([limit.inFlight, kept.released]).toEqual([1, 0]);
   });
 
   it('a call that was cancelled before it came does not wait', async () => {

@@ -143,6 +143,18 @@ describe('timeouts', () => {
     );
   });
 
+  it('are not held up by a longer one that began just before', async () => {
+    for (const duration of [20, 150, 300, 1_000, 2_047, 10_000, 60_000]) {
+      const clock = new VirtualClock();
+      const timeouts = new Timeouts(clock);
+      const shorter = new Noted(clock);
+      timeouts.begin(new Noted(clock), duration, clock.now());
+      timeouts.begin(shorter, duration * 0.97, clock.now());
+      await clock.advance(2 * duration);
+      expect(shorter.late).toBeLessThan(Math.max(1, 0.01 * duration));
+    }
+  });
+
   it('blame a stalled process only where the stall was long, by itself and beside the timeout', () => {
     expect(stalled(99, 200)).toBe(false);
     expect(stalled(100, 200)).toBe(true);
