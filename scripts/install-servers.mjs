@@ -40,7 +40,10 @@ function install(names) {
   if (root.length > 0 && spawnSync('sudo', ['-n', 'true']).status !== 0) return console.warn(`Cannot install ${what} (not root, and sudo would ask).`);
 
   console.log(`Installing ${what}`);
-  const run = (...command) => spawnSync(root[0] ?? command[0], [...root.slice(1), ...(root.length > 0 ? command : command.slice(1))], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const run = (...command) => {
+    const [program, ...args] = [...root, ...command];
+    return spawnSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  };
   const ownPolicy = !existsSync(POLICY);
   if (ownPolicy) run('sh', '-c', `printf '#!/bin/sh\\nexit 101\\n' > ${POLICY} && chmod 755 ${POLICY}`);
   try {
