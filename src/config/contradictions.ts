@@ -1,0 +1,58 @@
+/**
+ * What two keys say together: an attempt may not take longer than its call, a first wait not longer than the longest. Judged
+ * on what holds after inheritance, and told at the key that was written, by whoever wrote last.
+ */
+import type { ServicePolicy } from '../core/policy.ts';
+import { formatDuration } from './duration.ts';
+import type { Path, ProblemList } from './problem.ts';
+import { describeAt } from './schema-problems.ts';
+import type { PolicySource } from './source.ts';
+
+/** `lesser` must be less than `greater`, or, unless `strictly`, the same. */
+interface Order {
+  readonly lesser: readonly string[];
+  readonly greater: readonly string[];
+  readonly strictly?: true;
+}
+
+/** All of durations. */
+const orders: readonly Order[] = [
+  { lesser: ['attemptTimeout'], greater: ['deadline'], strictly: true },
+  { lesser: ['discovery', 'refresh'], greater: ['discovery', 'maxStale'] },
+  { lesser: ['outlier', 'ejection', 'base'], greater: ['outlier', 'ejection', 'max'] },
+  { lesser: ['retry', 'backoff', 'base'], greater: ['retry', 'backoff', 'max'] },
+  { lesser: ['circuit', 'openFor'], greater: ['circuit', 'maxOpenFor'] },
+];
+
+/** `scope` is where these knobs were written: `defaults` or a service. What it inherited whole was judged where that stands. */
+export function addContradictions(policy: ServicePolicy, scope: Path, source: PolicySource, problems: ProblemList): void {
+  for (const { lesser, greater, strictly } of orders) {
+    const less = at(policy, lesser);
+    const more = at(policy, greater);
+    // `off` contradicts nothing.
+    if (typeof less !== 'number' || typeof more !== 'number') continue;
+    if (less < more || (less === more && strictly === undefined)) continue;
+    const lesserIsWritten = source.at([...scope, ...lesser]) !== undefined;
+    const greaterIsWritten = source.at([...scope, ...greater]) !== undefined;
+    if (lesserIsWritten) {
+      const bound = strictly === true ? 'less than' : 'at most';
+      add([...scope, ...lesser], `${bound} ${says(greater, more, greaterIsWritten)}`, source, problems);
+    } else if (greaterIsWritten) {
+      const bound = strictly === true ? 'more than' : 'at least';
+      add([...scope, ...greater], `${bound} ${says(lesser, less, false)}`, source, problems);
+    }
+  }
+}
+
+function says(path: readonly string[], duration: number, written: boolean): string {
+  const [key] = path.slice(-1);
+  return written ? `${key}, ${formatDuration(duration)}` : `${key}, which is ${formatDuration(duration)} unless ${path.join('.')} is set here too`;
+}
+
+function add(path: Path, expected: string, source: PolicySource, problems: ProblemList): void {
+  problems.add({ source: source.name, position: source.position(path), path, found: describeAt(source, path), expected });
+}
+
+function at(policy: unknown, path: readonly string[]): unknown {
+  return path.reduce((value, key) => (typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined), policy);
+}

@@ -1,0 +1,154 @@
+/**
+ * A policy from what somebody wrote: read → check the shape → inherit → check what it says together. Pure: the environment is
+ * an argument, and nothing is opened, watched or remembered. Either a policy in which every default is filled in, or all
+ * problems; never an exception, whatever the text is.
+ */
+import { defaultPolicy, defaultServicePolicy } from '../core/policy.ts';
+import type { DiscoverySource, HostPattern, Policy, ServiceEntry, ServicePolicy } from '../core/policy.ts';
+import { parseAddress } from './address.ts';
+import type { Address } from './address.ts';
+import { addContradictions } from './contradictions.ts';
+import { inherit } from './inherit.ts';
+import type { Path, PolicyInvalid } from './problem.ts';
+import { problemText, ProblemList } from './problem.ts';
+import { readObject } from './read-object.ts';
+import { readYaml } from './read-yaml.ts';
+import { policySchema } from './schema.ts';
+import type { CheckedDocument, CheckedService } from './schema.ts';
+import { addSchemaProblems, describeAt } from './schema-problems.ts';
+import { isMap } from './source.ts';
+import type { Data, PolicySource } from './source.ts';
+
+export type ParsedPolicy =
+  | { readonly policy: Policy; readonly warnings: readonly string[]; readonly source: PolicySource }
+  | { readonly invalid: PolicyInvalid };
+
+/** `file` is only the name that problems are told with. */
+export function parsePolicy(text: string, file: string, env: NodeJS.ProcessEnv): ParsedPolicy {
+  const problems = new ProblemList();
+  const source = readYaml(text, file, env, problems);
+  return source === undefined ? { invalid: problems.finish() } : checkPolicy(source, 'file', problems);
+}
+
+/** An object of the YAML's shape; in it a duration may also be a number of milliseconds. */
+export function parsePolicyObject(document: unknown, env: NodeJS.ProcessEnv): ParsedPolicy {
+  const problems = new ProblemList();
+  return checkPolicy(readObject(document, env, problems), 'object', problems);
+}
+
+function checkPolicy(source: PolicySource, form: 'file' | 'object', problems: ProblemList): ParsedPolicy {
+  const document = checkShape(source, form, problems);
+  const policy = resolve(document, source, problems);
+  if (problems.size > 0) return { invalid: problems.finish() };
+  return { policy, warnings: suspicions(policy, source), source };
+}
+
+/**
+ * What is right in the document. A service with a mistake is left out whole, and so are the defaults, so that the others can
+ * be judged further without telling what only follows from the mistake.
+ */
+function checkShape(source: PolicySource, form: 'file' | 'object', problems: ProblemList): CheckedDocument {
+  const schema = policySchema(form);
+  // One parse in the life of a policy does not earn back the time for compiling it.
+  const checked = schema.safeParse(source.data, { jitless: true });
+  if (checked.success && problems.size === 0) return checked.data;
+  if (!checked.success) addSchemaProblems(checked.error.issues, source, problems);
+
+  const { services, defaults } = isMap(source.data) ? source.data : {};
+  const sound: { [name: string]: Data } = Object.create(null) as { [name: string]: Data };
+  if (isMap(services) && problems.open && !problems.touches(['defaults'])) {
+    for (const [name, service] of Object.entries(services)) {
+      if (!problems.touches(['services', name])) sound[name] = service;
+    }
+  }
+  const rest = schema.safeParse({ version: 1, services: sound, ...(defaults !== undefined && !problems.touches(['defaults']) ? { defaults } : {}) }, { jitless: true });
+  return rest.success ? rest.data : { version: 1 };
+}
+
+function resolve(document: CheckedDocument, source: PolicySource, problems: ProblemList): Policy {
+  const defaults = inherit(defaultServicePolicy, document.defaults ?? {});
+  addContradictions(defaults, ['defaults'], source, problems);
+  const services = new Map<string, ServiceEntry>();
+  const claims = new Map<string, Path>();
+  for (const [name, service] of Object.entries(document.services ?? {})) {
+    const entry = resolveService(name, service ?? {}, defaults, source, problems);
+    services.set(name, entry);
+    claimHosts(entry, service?.hosts === undefined, claims, source, problems);
+  }
+  return { unknownHosts: document.unknownHosts ?? defaultPolicy.unknownHosts, defaults, services };
+}
+
+function resolveService(name: string, service: CheckedService, defaults: ServicePolicy, source: PolicySource, problems: ProblemList): ServiceEntry {
+  const path = ['services', name];
+  const { hosts = [name], discovery, ...knobs } = service;
+  const { srv, dns, port, endpoints, ...refreshing } = discovery ?? {};
+  const policy = inherit(defaults, { ...knobs, discovery: refreshing });
+  addContradictions(policy, path, source, problems);
+  addSourceProblems([...path, 'discovery'], source, problems);
+  if (service.hosts === undefined && parseAddress(name) === undefined) {
+    // All digits, or a label too long: a fine name for people, and none in a URL.
+    problems.add({ source: source.name, position: source.position(path, 'key'), path, found: 'no hosts', expected: 'hosts, since the name of the service is no host name' });
+    return { name, hosts: [], source: undefined, policy };
+  }
+  return { name, hosts: hosts.map(address), source: discoverySource({ srv, dns, port, endpoints }), policy };
+}
+
+/** Only of what the schema accepted. */
+function address(text: string): Address {
+  return parseAddress(text) as Address;
+}
+
+type SourceKeys = { readonly [Key in 'srv' | 'dns' | 'port' | 'endpoints']: NonNullable<CheckedService['discovery']>[Key] };
+
+function discoverySource({ srv, dns, port, endpoints }: SourceKeys): DiscoverySource | undefined {
+  if (srv !== undefined) return { kind: 'srv', name: srv };
+  if (dns !== undefined) return { kind: 'dns', name: dns, port: port as number };
+  if (endpoints === undefined) return undefined;
+  return { kind: 'endpoints', endpoints: endpoints.map(address) as { host: string; port: number }[] };
+}
+
+function addSourceProblems(path: Path, source: PolicySource, problems: ProblemList): void {
+  const has = (key: string) => source.at([...path, key]) !== undefined;
+  const [, second] = ['srv', 'dns', 'endpoints'].filter(has);
+  const add = (key: string, expected: string) => {
+    const at = [...path, key];
+    problems.add({ source: source.name, position: source.position(at), path: at, found: describeAt(source, at), expected });
+  };
+  if (second !== undefined) add(second, 'only one of srv, dns and endpoints');
+  if (has('dns') && !has('port')) add('port', 'integer 1–65535, the port of the addresses that dns names');
+  if (has('port') && !has('dns')) add('port', 'a port only together with dns');
+}
+
+/** One host means one service. `reviews` and `reviews:9080` are two: the more exact one wins where both match. */
+function claimHosts(entry: ServiceEntry, byName: boolean, claims: Map<string, Path>, source: PolicySource, problems: ProblemList): void {
+  for (const [index, pattern] of entry.hosts.entries()) {
+    const path: Path = byName ? ['services', entry.name] : ['services', entry.name, 'hosts', index];
+    const key = hostText(pattern);
+    const other = claims.get(key);
+    if (other === undefined) {
+      claims.set(key, path);
+      continue;
+    }
+    const line = source.position(other, 'key')?.line;
+    const expected = `a host that no other service claims; ${String(other[1])} does${line === undefined ? '' : `, in line ${line}`}`;
+    const position = source.position(path, byName ? 'key' : 'value');
+    problems.add({ source: source.name, position, path, found: JSON.stringify(key), expected });
+  }
+}
+
+function hostText({ host, port }: HostPattern): string {
+  const name = host.includes(':') ? `[${host}]` : host;
+  return port === undefined ? name : `${name}:${port}`;
+}
+
+/** What is allowed and still looks like a mistake. */
+function suspicions(policy: Policy, source: PolicySource): readonly string[] {
+  const warnings: string[] = [];
+  for (const { name, source: found } of policy.services.values()) {
+    if (found?.kind !== 'srv' || /^_[^.]+\._(?:tcp|udp)\./i.test(found.name)) continue;
+    const path = ['services', name, 'discovery', 'srv'];
+    const expected = 'an SRV name, which begins with _port._tcp';
+    warnings.push(problemText({ source: source.name, position: source.position(path), path, found: describeAt(source, path), expected }));
+  }
+  return warnings;
+}

@@ -1,0 +1,215 @@
+/**
+ * The policy file's shape: every key, its kind and its meaning, as a zod schema. Error messages, JSON Schema, the TypeScript
+ * type and the tables of docs/policy.md all come from here; default values come from core/policy.ts.
+ *
+ * A document is what somebody wrote, with gaps: inherit.ts fills them. What two keys say together is judged by
+ * contradictions.ts, after that.
+ */
+import * as z from 'zod';
+import { defaultPolicy, defaultServicePolicy as core, jitterKinds, retryConditionNames } from '../core/policy.ts';
+import type { RetryCondition } from '../core/policy.ts';
+import { isDnsName } from './address.ts';
+import type { Kind } from './knob.ts';
+import { address, duration, flag, given, integer, knob, list, mapping, number, oneOf, orOff, share, size, switchable, text } from './knob.ts';
+
+/** Node's timers end at 2³¹ − 1 ms, which is 24.8 days. */
+const LONGEST = 24 * 24 * 3_600_000;
+const HOUR = 3_600_000;
+
+/** Kubernetes' names, with dots: `reviews`, `reviews.shop`. */
+export const serviceName = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
+const serviceNameExpected = 'service name: lower-case letters, digits, "-" and ".", a letter or digit first and last';
+
+function retryCondition(): Kind<RetryCondition, RetryCondition> {
+  const expected = `${retryConditionNames.join(', ')} or a status code 400–599`;
+  const error = { error: () => expected };
+  return { schema: z.union([z.enum(retryConditionNames, error), z.int(error).min(400, error).max(599, error)], error), expected, write: (value) => value };
+}
+
+function documentSchema(bareNumbers: boolean) {
+  const time = (least: number, most: number) => duration(bareNumbers, least, most);
+  const method = text((value) => /^[A-Z][A-Z-]{0,30}$/.test(value), 'HTTP method in capitals, such as GET', '^[A-Z][A-Z-]*$');
+  const dnsName = text(isDnsName, 'DNS name, such as reviews.default.svc.cluster.local', '^[A-Za-z0-9_][-A-Za-z0-9_.]*$');
+
+  const discovery = {
+    refresh: knob(time(100, HOUR), core.discovery.refresh, 'Longest time between two look-ups; a smaller TTL wins.'),
+    maxStale: knob(time(1000, LONGEST), core.discovery.maxStale, 'For how long failing look-ups never remove endpoints.'),
+    confirmEmpty: mapping(
+      {
+        answers: knob(integer(1, 100), core.discovery.confirmEmpty.answers, 'An empty answer is believed after this many in a row …'),
+        over: knob(time(0, HOUR), core.discovery.confirmEmpty.over, '… over at least this time.'),
+      },
+      'When an answer without endpoints is believed.',
+    ).optional(),
+  };
+
+  const knobs = {
+    deadline: knob(time(1, LONGEST), core.deadline, 'Whole call: all attempts, to the end of the body. Never extends the caller’s own.'),
+    attemptTimeout: knob(orOff(time(1, LONGEST)), core.attemptTimeout, 'One attempt, to its response headers. Less than `deadline`.'),
+    connection: mapping(
+      {
+        connectTimeout: knob(time(1, HOUR), core.connection.connectTimeout, 'Time for TCP, and TLS where used, to connect.'),
+        keepAlive: knob(time(1, HOUR), core.connection.keepAlive, 'How long an idle connection is kept; a shorter `Keep-Alive: timeout` of the server wins.'),
+        maxPerEndpoint: knob(integer(1, 10_000), core.connection.maxPerEndpoint, 'Attempts in flight, and so connections, to one endpoint. What goes beyond waits.'),
+      },
+      'Connections to each endpoint.',
+    ).optional(),
+    discovery: mapping(discovery, 'How endpoints are kept up to date.').optional(),
+    subset: switchable(
+      {
+        size: knob(integer(1, 10_000), core.subset.size, 'Endpoints this process talks to, of however many there are.'),
+        strategy: knob(oneOf('auto', 'rendezvous', 'off'), core.subset.strategy, 'How they are chosen; `auto` is rendezvous hashing by client identity.'),
+      },
+      'Bounds the connections of a large fleet. `off`: every client talks to every endpoint.',
+    ),
+    balancer: z
+      .union(
+        [
+          z.literal('peak-ewma').transform((type) => ({ type })),
+          mapping({
+            type: knob(oneOf('peak-ewma'), core.balancer.type, 'Peak EWMA of latency times attempts in flight, the better of two endpoints drawn.'),
+            decay: knob(time(1, HOUR), core.balancer.decay, 'Time constant of forgetting: a spike is mostly gone after three of these.'),
+            initialLatency: knob(time(1, HOUR), core.balancer.initialLatency, 'Latency assumed of endpoints while none of the service was ever measured.'),
+            failurePenalty: knob(time(1, HOUR), core.balancer.failurePenalty, 'The least a failed attempt counts as, so that refusing quickly does not look fast.'),
+          }),
+        ],
+        { error: () => 'peak-ewma, or a mapping of type, decay, initialLatency, failurePenalty' },
+      )
+      .meta({ description: 'Which endpoint gets the next attempt. The name alone, `peak-ewma`, is enough.' })
+      .optional(),
+    outlier: switchable(
+      {
+        relative: mapping(
+          {
+            gap: knob(share(), core.outlier.relative.gap, 'An endpoint’s success rate is lower than that of the others by more than this …'),
+            sigmas: knob(number(0, 10), core.outlier.relative.sigmas, '… and by more than this many standard deviations of the difference …'),
+            minRequests: knob(integer(1, 100_000), core.outlier.relative.minRequests, '… seen in at least this many attempts …'),
+            fleetAbove: knob(share(), core.outlier.relative.fleetAbove, '… while the others’ success rate is above this.'),
+            window: knob(time(100, HOUR), core.outlier.relative.window, 'What is counted: the attempts of this last while.'),
+          },
+          'When an endpoint is ejected: it does worse than the others, not when all do badly.',
+        ).optional(),
+        ejection: mapping(
+          {
+            base: knob(time(1, HOUR), core.outlier.ejection.base, 'First ejection; each further one in a row takes twice as long …'),
+            max: knob(time(1, LONGEST), core.outlier.ejection.max, '… up to this.'),
+            jitter: knob(share(), core.outlier.ejection.jitter, 'Spread of the duration, as a share of it, either way.'),
+            maxShare: knob(share(), core.outlier.ejection.maxShare, 'Largest share of the endpoints ejected at one time, rounded up.'),
+            minRemaining: knob(integer(0, 10_000), core.outlier.ejection.minRemaining, 'Endpoints that are never ejected below.'),
+          },
+          'For how long, and how many at most.',
+        ).optional(),
+        panic: mapping(
+          { below: knob(share(), core.outlier.panic.below, 'Below this share of usable endpoints, ejected ones with the best record are used as well.') },
+          'What happens when too many are gone.',
+        ).optional(),
+        mode: knob(oneOf('enforce', 'observe'), core.outlier.mode, '`observe`: decide and report, do not act.'),
+      },
+      'Takes endpoints that fail out of the choice for a while.',
+    ),
+    retry: switchable(
+      {
+        maxRetries: knob(integer(0, 10), core.retry.maxRetries, 'Attempts beyond the first.'),
+        on: knob(list(retryCondition(), 1), core.retry.on, 'What is retried; names as Envoy’s `retry_on`, or status codes.'),
+        methods: knob(list(method, 0), core.retry.methods, 'Methods that may be sent twice. Others are retried only if provably not sent, or with an Idempotency-Key.'),
+        backoff: mapping(
+          {
+            base: knob(time(1, HOUR), core.retry.backoff.base, 'Wait before the first retry; twice as long before each further one …'),
+            max: knob(time(1, HOUR), core.retry.backoff.max, '… up to this.'),
+            jitter: knob(oneOf(...jitterKinds), core.retry.backoff.jitter, 'How waits are spread, so that clients do not retry in step.'),
+          },
+          'Waits between attempts.',
+        ).optional(),
+        retryAfter: mapping(
+          { max: knob(time(0, HOUR), core.retry.retryAfter.max, 'A server’s Retry-After is waited for up to this; where it asks for more, there is no retry.') },
+          'Servers that say when to come back.',
+        ).optional(),
+        budget: mapping(
+          {
+            perSuccess: knob(share(), core.retry.budget.perSuccess, 'What each success adds; a retry takes 100%.'),
+            cap: knob(number(0, 100_000), core.retry.budget.cap, 'The most retries that are saved up, and what a client starts with.'),
+          },
+          'Keeps retries a small share of the traffic when everything fails.',
+        ).optional(),
+        replayBodyUpTo: knob(size(0, 64 * 1024 ** 2), core.retry.replayBodyUpTo, 'Request bodies up to this size are kept in memory until the call has its answer.'),
+      },
+      'Failed attempts are repeated on another endpoint, within the deadline.',
+    ),
+    circuit: switchable(
+      {
+        failureRate: knob(share(), core.circuit.failureRate, 'The circuit opens when more than this share of attempts failed …'),
+        window: knob(time(100, HOUR), core.circuit.window, '… in this last while …'),
+        minRequests: knob(integer(1, 1_000_000), core.circuit.minRequests, '… and there were at least this many.'),
+        openFor: knob(time(1, HOUR), core.circuit.openFor, 'How long it stays open the first time; twice as long each time in a row …'),
+        maxOpenFor: knob(time(1, LONGEST), core.circuit.maxOpenFor, '… up to this.'),
+      },
+      'Calls fail at once while the whole service is failing.',
+    ),
+    concurrency: switchable(
+      {
+        max: knob(integer(1, 1_000_000), core.concurrency.max, 'Calls of this service in flight.'),
+        queue: knob(integer(0, 1_000_000), core.concurrency.queue, 'Calls that wait for their turn; one more fails with OVERLOADED.'),
+      },
+      'Bounds what this process has under way.',
+    ),
+    propagate: mapping(
+      {
+        deadline: knob(flag(), core.propagate.deadline, 'Send on what remains of the deadline, as `x-envoy-expected-rq-timeout-ms`.'),
+        trace: knob(flag(), core.propagate.trace, 'Send on the trace context, with whatever propagator is registered.'),
+      },
+      'What is said to the server besides the request.',
+    ).optional(),
+    telemetry: mapping(
+      { spans: knob(oneOf('attempts', 'calls', 'off'), core.telemetry.spans, '`attempts`: one span per call and one per attempt; `calls`: per call alone.') },
+      'What is traced.',
+    ).optional(),
+  };
+
+  const source = {
+    srv: given(dnsName, 'SRV record that names hosts and ports: `_http._tcp.reviews.default.svc.cluster.local`.'),
+    dns: given(dnsName, 'Name whose A and AAAA records are the endpoints; needs `port`.'),
+    port: given(integer(1, 65535), 'Port of the addresses that `dns` names.'),
+    endpoints: given(list(address('needed'), 1), 'Fixed addresses, instead of looking anything up.'),
+  };
+  const service = mapping({
+    hosts: given(list(address('optional'), 1), 'Hosts of request URLs that mean this service. Left out: its own name.'),
+    ...knobs,
+    discovery: mapping({ ...source, ...discovery }, 'Where endpoints are found: one of `srv`, `dns` with `port`, `endpoints`; without any, the request’s host in DNS.')
+      .meta({
+        dependentRequired: { dns: ['port'], port: ['dns'] },
+        not: { anyOf: [{ required: ['srv', 'dns'] }, { required: ['srv', 'endpoints'] }, { required: ['dns', 'endpoints'] }] },
+      })
+      .optional(),
+  });
+
+  return mapping({
+    version: z.literal(1, { error: () => '1, the version of the policy format' }).meta({ description: 'Version of the policy format.' }),
+    unknownHosts: knob(
+      oneOf('defaults', 'passthrough', 'deny'),
+      defaultPolicy.unknownHosts,
+      'Calls to hosts that no service names: get `defaults`, go out untouched by any mechanism, or fail (an egress allow-list).',
+    ),
+    defaults: mapping(knobs, 'Knobs of every service, where it does not set its own.').nullable().optional(),
+    services: z
+      .record(z.string().regex(serviceName, { error: () => serviceNameExpected }), service.nullable(), { error: () => 'a mapping from service names to their knobs' })
+      .meta({ description: 'Services by name. Each inherits `defaults` key by key.' })
+      .nullable()
+      .optional(),
+  });
+}
+
+type DocumentSchema = ReturnType<typeof documentSchema>;
+
+/** The policy file's shape in TypeScript: every key optional but `version`; durations as `'2s'` or in milliseconds. */
+export type PolicyDocument = z.input<DocumentSchema>;
+/** What was written, checked: durations in milliseconds, shares of 1, bytes; still with gaps. */
+export type CheckedDocument = z.output<DocumentSchema>;
+export type CheckedService = NonNullable<NonNullable<CheckedDocument['services']>[string]>;
+export type CheckedDefaults = NonNullable<CheckedDocument['defaults']>;
+
+const built: { file?: DocumentSchema; object?: DocumentSchema } = {};
+
+/** Built when first needed. In a `file` a duration needs its unit; in an `object` a number is milliseconds. */
+export function policySchema(form: 'file' | 'object'): DocumentSchema {
+  return (built[form] ??= documentSchema(form === 'object'));
+}

@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest';
+import { defaultPolicy, defaultServicePolicy as core } from '../../src/core/policy.ts';
+import { accepted, acceptedObject } from './refusal.ts';
+
+const service = (text: string) => accepted(text).services.get('a')?.policy;
+
+test('a policy that says nothing is the built-in one', () => {
+  expect(accepted('version: 1')).toEqual(defaultPolicy);
+  expect(accepted('version: 1\ndefaults:\nservices:\n')).toEqual(defaultPolicy);
+  expect(accepted('version: 1\nservices:\n  a:\n').services.get('a')).toEqual({ name: 'a', hosts: [{ host: 'a', port: undefined }], source: undefined, policy: core });
+});
+
+test('a service inherits key by key, as deep as keys go', () => {
+  const policy = service(`
+version: 1
+defaults:
+  deadline: 20s
+  retry: { maxRetries: 5, backoff: { base: 50ms } }
+  outlier: { ejection: { jitter: 10% } }
+services:
+  a:
+    retry: { backoff: { max: 1s }, on: [503] }
+    outlier: { relative: { gap: 30% } }
+`);
+  expect(policy).toEqual({
+    ...core,
+    deadline: 20_000,
+    retry: { ...core.retry, maxRetries: 5, on: [503], backoff: { ...core.retry.backoff, base: 50, max: 1000 } },
+    outlier: { ...core.outlier, relative: { ...core.outlier.relative, gap: 0.3 }, ejection: { ...core.outlier.ejection, jitter: 0.1 } },
+  });
+});
+
+test('services do not share what they wrote', () => {
+  const { services, defaults } = accepted('version: 1\nservices:\n  a: { retry: { maxRetries: 5 } }\n  b: {}\n');
+  expect(services.get('a')?.policy.retry).toMatchObject({ maxRetries: 5 });
+  expect(services.get('b')?.policy).toEqual(core);
+  expect(defaults).toEqual(core);
+});
+
+test.each(['subset', 'outlier', 'retry', 'circuit', 'concurrency', 'attemptTimeout'] as const)('%s can be switched off, for all or for one', (key) => {
+  expect(accepted(`version: 1\ndefaults: { ${key}: off }\nservices: { a: }`).services.get('a')?.policy).toEqual({ ...core, [key]: 'off' });
+  expect(service(`version: 1\nservices: { a: { ${key}: off } }`)).toEqual({ ...core, [key]: 'off' });
+});
+
+test('a mapping after an off switches on, with the built-in values below', () => {
+  const text = 'version: 1\ndefaults: { retry: off, outlier: off }\nservices: { a: { retry: { maxRetries: 1 }, outlier: {} } }';
+  expect(service(text)).toEqual({ ...core, retry: { ...core.retry, maxRetries: 1 } });
+});
+
+test('the balancer may be named alone and keeps what it inherits', () => {
+  expect(service('version: 1\ndefaults: { balancer: { decay: 5s } }\nservices: { a: { balancer: peak-ewma } }')?.balancer).toEqual({ ...core.balancer, decay: 5000 });
+  expect(service('version: 1\nservices: { a: { balancer: { type: peak-ewma, failurePenalty: 2s } } }')?.balancer).toEqual({ ...core.balancer, failurePenalty: 2000 });
+});
+
+test('every unit becomes what core counts in', () => {
+  const policy = service('version: 1\nservices: { a: { deadline: 1.5m, retry: { replayBodyUpTo: 1MiB, budget: { perSuccess: 12.5% } }, subset: { strategy: off } } }');
+  expect(policy).toMatchObject({ deadline: 90_000, retry: { replayBodyUpTo: 1_048_576, budget: { perSuccess: 0.125 } }, subset: { strategy: 'off' } });
+});
+
+test('an object of the same shape says the same, and its numbers are milliseconds', () => {
+  const document = { version: 1, defaults: { deadline: 2000, attemptTimeout: '1s', retry: { retryAfter: undefined } }, services: { a: { hosts: ['B:80'], circuit: 'off' } } };
+  const policy = acceptedObject(document);
+  expect(policy).toEqual(accepted('version: 1\ndefaults: { deadline: 2s, attemptTimeout: 1s }\nservices: { a: { hosts: ["B:80"], circuit: off } }'));
+  document.defaults.deadline = 9;
+  expect(policy.defaults.deadline).toBe(2000);
+});
+
+test('endpoints are found where the service says', () => {
+  const source = (discovery: string) => accepted(`version: 1\nservices: { a: { discovery: ${discovery} } }`).services.get('a');
+  expect(source('{ srv: _http._tcp.a.shop }')?.source).toEqual({ kind: 'srv', name: '_http._tcp.a.shop' });
+  expect(source('{ dns: a.shop, port: 80 }')?.source).toEqual({ kind: 'dns', name: 'a.shop', port: 80 });
+  expect(source('{ endpoints: ["10.0.0.1:80", "[::1]:81", "db-0:82"] }')?.source).toEqual({
+    kind: 'endpoints',
+    endpoints: [{ host: '10.0.0.1', port: 80 }, { host: '::1', port: 81 }, { host: 'db-0', port: 82 }],
+  });
+  const kept = source('{ srv: _http._tcp.a.shop, refresh: 2s }');
+  expect(kept?.policy.discovery).toEqual({ ...core.discovery, refresh: 2000 });
+  expect(source('{ refresh: 2s }')?.source).toBeUndefined();
+});
+
+test('aliases repeat what was written once', () => {
+  const policy = accepted('version: 1\nservices:\n  a: { retry: &r { maxRetries: 4 } }\n  b: { retry: *r }\n');
+  expect(policy.services.get('b')?.policy.retry).toMatchObject({ maxRetries: 4 });
+});
