@@ -1,0 +1,91 @@
+/**
+ * The innermost service: finds an endpoint for an attempt, sends it there, and reports what came of it.
+ *
+ * What counts for load and health is the first byte of the body, as that is when the work of answering is done; the attempt is in
+ * flight until the body ends. A reply that is not a success counts at its headers, as whoever retries will not read its body.
+ */
+import type { Attempt, Reply, ReplyObserver, Service, Transport } from '../core/call.ts';
+import type { Clock } from '../core/clock.ts';
+import { MeshError } from '../core/errors.ts';
+import { classifyError, classifyReply, type Outcome } from '../core/outcome.ts';
+import type { Cluster } from './cluster.ts';
+import type { Ticket } from './node.ts';
+
+/**
+ * Waits for the first answer of discovery where there was none. Rejects with DISCOVERY_FAILED or NO_ENDPOINTS, and with
+ * whatever the transport rejects with; service, endpoint and attempts are filled in.
+ */
+export function balance(cluster: Cluster, transport: Transport, clock: Clock): Service<Attempt> {
+  return async function balance(attempt: Attempt): Promise<Reply> {
+    const { call } = attempt;
+    if (!cluster.resolved) {
+      try {
+        await cluster.ready(attempt.cancellation);
+      } catch (error) {
+        throw explained(error, attempt);
+      }
+    }
+    const node = cluster.pick(call.tried);
+    if (node === undefined) throw explained(new MeshError('NO_ENDPOINTS', `${cluster.service}: discovery knows no endpoint`), attempt);
+    call.tried.add(node.key);
+    attempt.endpoint = node.endpoint;
+    const ticket = node.begin();
+    let reply: Reply;
+    try {
+      reply = await transport.send(attempt);
+    } catch (error) {
+      ticket.settle(verdict(error, ticket, attempt));
+      ticket.release();
+      if (error instanceof MeshError && error.code === 'CONNECT_FAILED') cluster.refresh('connect-error');
+      throw explained(error, attempt, node.key);
+    }
+    const outcome = classifyReply(reply, clock.wall());
+    if (outcome.kind !== 'success') ticket.settle(outcome);
+    reply.watch(new Delivery(ticket, attempt));
+    return reply;
+  };
+}
+
+const success: Outcome = { kind: 'success' };
+const cancelled: Outcome = { kind: 'cancelled' };
+
+/** Reports the body of a reply. */
+class Delivery implements ReplyObserver {
+  readonly #ticket: Ticket;
+  readonly #attempt: Attempt;
+
+  constructor(ticket: Ticket, attempt: Attempt) {
+    this.#ticket = ticket;
+    this.#attempt = attempt;
+  }
+
+  firstByte(): void {
+    this.#ticket.settle(success);
+  }
+
+  end(error: MeshError | undefined): void {
+    if (error !== undefined) return this.#ticket.breakOff(verdict(error, this.#ticket, this.#attempt));
+    this.#ticket.settle(success);
+    this.#ticket.release();
+  }
+}
+
+/**
+ * When the time of the whole call is over, the endpoint that happened to have the last attempt is at fault only if it had at
+ * least half of it. What an earlier attempt, a queue or a backoff used up is not its doing.
+ */
+function verdict(error: unknown, ticket: Ticket, { call }: Attempt): Outcome {
+  const outcome = classifyError(error);
+  if (outcome.kind !== 'failure' || (error as MeshError).code !== 'DEADLINE_EXCEEDED') return outcome;
+  const had = call.deadline - ticket.startedAt;
+  return had * 2 >= call.deadline - call.startedAt ? outcome : cancelled;
+}
+
+/** Whatever is not a MeshError is a fault of this process, and passes as it is. */
+function explained(error: unknown, { call, number }: Attempt, endpoint?: string): unknown {
+  if (!(error instanceof MeshError)) return error;
+  error.service ??= call.service;
+  error.endpoint ??= endpoint;
+  error.attempts = Math.max(error.attempts, call.attempts, number);
+  return error;
+}

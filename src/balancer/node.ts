@@ -1,0 +1,238 @@
+/**
+ * Node: an endpoint, and what this process knows of it: how loaded it looks, how its attempts went lately, whether it is
+ * ejected, what is in flight. Every attempt is reported through the ticket that `begin` returns, so nobody can forget which
+ * endpoint it was.
+ *
+ * What the node's record means for its ejection is not decided here but by the one who compares it with the others
+ * (ejection.ts); the node tells it what happened.
+ */
+import type { Clock, Millis } from '../core/clock.ts';
+import { endpointKey, type Endpoint, type EndpointKey } from '../core/endpoint.ts';
+import { OutcomeWindow } from '../core/outcome-window.ts';
+import type { Outcome, OutcomeKind } from '../core/outcome.ts';
+import type { OutlierKnobs, PeakEwmaKnobs, Switchable } from '../core/policy.ts';
+import type { FleetLatency } from './fleet-latency.ts';
+import { Flight, InFlight } from './in-flight.ts';
+import { Matched, type FleetTally } from './matched.ts';
+import type { Tally } from './outlier.ts';
+import { PeakEwma } from './peak-ewma.ts';
+import type { Candidate } from './picker.ts';
+
+/** Traffic goes to it. `ejections` in a row came before, the last one of `duration`. */
+export interface Available {
+  readonly kind: 'available';
+  readonly since: Millis;
+  readonly ejections: number;
+  readonly duration: Millis;
+}
+
+/** No traffic until `until`, then one trial attempt at a time. */
+export interface Ejected {
+  readonly kind: 'ejected';
+  /** When it was taken out, before any failed trial. */
+  readonly since: Millis;
+  readonly until: Millis;
+  /** In a row, this one included. */
+  readonly ejections: number;
+  readonly duration: Millis;
+  /** Why: its success rate then, and that of the others. */
+  readonly successRate: number;
+  readonly fleetSuccessRate: number;
+}
+
+/** The ejection is over if this attempt succeeds; if nothing is heard of it until the lease ends, another may go. */
+export interface Trial {
+  readonly kind: 'trial';
+  readonly of: Ejected;
+  readonly ticket: Ticket;
+  readonly leaseUntil: Millis;
+}
+
+export type EjectionState = Available | Ejected | Trial;
+
+/** From when on a trial attempt may go; never for what is available. */
+export function trialDueAt(state: EjectionState): Millis {
+  if (state.kind === 'available') return Infinity;
+  return state.kind === 'ejected' ? state.until : state.leaseUntil;
+}
+
+/** Who decides about ejections. */
+export interface Judge {
+  /** An attempt begins at an endpoint that is not available. */
+  begun(node: Node, ticket: Ticket, now: Millis): void;
+  /** Its trial attempt has an outcome. Called before a success is recorded and after anything else is. */
+  tried(node: Node, outcome: OutcomeKind, now: Millis): void;
+  /** A failure has been recorded. */
+  failed(node: Node, now: Millis): void;
+}
+
+/** What all nodes of a cluster share. */
+export interface NodeContext {
+  readonly clock: Clock;
+  readonly fleet: FleetLatency;
+  readonly tally: FleetTally;
+  readonly balancer: () => PeakEwmaKnobs;
+  readonly outlier: () => Switchable<OutlierKnobs>;
+  readonly judge: Judge;
+}
+
+/** What a weight of 0 counts as: "a very small chance of being selected" (RFC 2782), not none. */
+const SMALLEST_WEIGHT = 0.01;
+
+const neverEjected: Available = { kind: 'available', since: -Infinity, ejections: 0, duration: 0 };
+
+export class Node implements Candidate {
+  readonly key: EndpointKey;
+  /** Weight and priority change with an answer; host and port are the node's identity. */
+  endpoint: Endpoint;
+  /** Moved by ejection.ts alone. */
+  ejection: EjectionState = neverEjected;
+  /** Attempts with each outcome, since this process knows the endpoint. */
+  readonly totals: Record<OutcomeKind, number> = { success: 0, failure: 0, overload: 0, local: 0, cancelled: 0 };
+  readonly #context: NodeContext;
+  readonly #inFlight = new InFlight();
+  readonly #load: PeakEwma;
+  readonly #window = new OutcomeWindow();
+  readonly #matched: Matched;
+  /** Attempts that began before this say nothing any more. */
+  #knownSince: Millis = -Infinity;
+  #left = false;
+
+  constructor(endpoint: Endpoint, context: NodeContext) {
+    this.key = endpointKey(endpoint);
+    this.endpoint = endpoint;
+    this.#context = context;
+    this.#load = new PeakEwma(context.balancer, context.fleet, this.#inFlight);
+    this.#matched = new Matched(context.tally);
+  }
+
+  get pending(): number {
+    return this.#inFlight.count;
+  }
+
+  /** Whether its latency is its own, or what the fleet lets presume. */
+  get measured(): boolean {
+    return this.#load.measured;
+  }
+
+  /** Smaller is freer; per unit of weight. */
+  load(now: Millis): number {
+    return this.#load.load(now) / Math.max(this.endpoint.weight, SMALLEST_WEIGHT);
+  }
+
+  latency(now: Millis): Millis {
+    return this.#load.latency(now);
+  }
+
+  /** Successes and failures of the last while. */
+  recent(now: Millis, window: Millis): Tally {
+    return { successes: this.#window.successes(now, window), failures: this.#window.failures(now, window) };
+  }
+
+  /** Whether it fails more than the others at the same moments. */
+  standsOut(sigmas: number): boolean {
+    return this.#matched.standsOut(sigmas);
+  }
+
+  /** An attempt goes to this endpoint now. */
+  begin(): Ticket {
+    const now = this.#context.clock.now();
+    const ticket = new Ticket(this, now);
+    this.#inFlight.begin(ticket);
+    if (this.ejection.kind !== 'available') this.#context.judge.begun(this, ticket, now);
+    return ticket;
+  }
+
+  /** A clean record: what was known of it is of another time, and so is what began before `since` and is still on its way. */
+  startOver(since: Millis): void {
+    this.#window.clear();
+    this.#matched.clear(this.#context.tally);
+    this.#load.forget();
+    this.#knownSince = since;
+  }
+
+  /** It left the set or the subset: what is in flight ends, and changes nothing. */
+  leave(): void {
+    this.#left = true;
+  }
+
+  /** For the ticket alone. */
+  settled(ticket: Ticket, outcome: Outcome): void {
+    this.#inFlight.answered(ticket);
+    this.totals[outcome.kind] += 1;
+    // Attempts that hung until their timeout, while the endpoint was ejected and came back, would eject it again for its past.
+    if (ticket.startedAt < this.#knownSince || this.#left) return;
+    const now = this.#context.clock.now();
+    const trial = this.ejection.kind === 'trial' && this.ejection.ticket === ticket;
+    if (trial && outcome.kind === 'success') this.#context.judge.tried(this, 'success', now);
+    const elapsed = now - ticket.startedAt;
+    this.#load.observe(outcome, elapsed, now);
+    if (outcome.kind === 'success') this.#context.fleet.observe(elapsed);
+    if (outcome.kind === 'success' || outcome.kind === 'failure') this.#record(outcome.kind === 'failure', now);
+    if (trial && outcome.kind !== 'success') this.#context.judge.tried(this, outcome.kind, now);
+  }
+
+  /** For the ticket alone: what was settled as a success broke off by the endpoint's fault, and is counted as that instead. */
+  broken(ticket: Ticket): void {
+    this.totals.success -= 1;
+    this.totals.failure += 1;
+    const knobs = this.#context.outlier();
+    if (ticket.startedAt < this.#knownSince || this.#left || knobs === 'off') return;
+    const now = this.#context.clock.now();
+    this.#window.revise(now, knobs.relative.window);
+    this.#matched.observe(true, this.#context.tally);
+    this.#context.judge.failed(this, now);
+  }
+
+  /** For the ticket alone. */
+  released(): void {
+    this.#inFlight.end();
+  }
+
+  #record(failed: boolean, now: Millis): void {
+    const knobs = this.#context.outlier();
+    if (knobs === 'off') return;
+    this.#window.record(failed, now, knobs.relative.window);
+    this.#matched.observe(failed, this.#context.tally);
+    if (failed) this.#context.judge.failed(this, now);
+  }
+}
+
+const cancelled: Outcome = { kind: 'cancelled' };
+
+/** One attempt at a node. `settle` says what came of it, `release` that it is over; each counts once. */
+export class Ticket extends Flight {
+  readonly #node: Node;
+  #outcome: OutcomeKind | undefined = undefined;
+  #released = false;
+
+  constructor(node: Node, startedAt: Millis) {
+    super(startedAt);
+    this.#node = node;
+  }
+
+  /** Counts as a latency sample and for the endpoint's health. Only the first outcome is taken. */
+  settle(outcome: Outcome): void {
+    if (this.#outcome !== undefined) return;
+    this.#outcome = outcome.kind;
+    this.#node.settled(this, outcome);
+  }
+
+  /** The body ended, or there is none. Whoever releases without having settled says nothing about the endpoint. */
+  release(): void {
+    if (this.#released) return;
+    this.settle(cancelled);
+    this.#released = true;
+    this.#node.released();
+  }
+
+  /**
+   * The body broke off with this outcome. Where a success was settled already, a failure takes its place for health: an
+   * endpoint that breaks off every body does nothing well. The latency of the first byte stays true.
+   */
+  breakOff(outcome: Outcome): void {
+    if (this.#outcome === 'success' && outcome.kind === 'failure' && !this.#released) this.#node.broken(this);
+    this.settle(outcome);
+    this.release();
+  }
+}

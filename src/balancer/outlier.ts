@@ -1,0 +1,59 @@
+/**
+ * Which endpoint does worse than the others, so much worse that chance does not explain it.
+ *
+ *     n attempts of the endpoint, a share p of them well;  m attempts of the others, a share f well;  q the share of all n + m
+ *     outlier  iff  n ≥ minRequests,  m ≥ minRequests,  f > fleetAbove,  f − p > gap,
+ *                   f − p > sigmas · √( q(1 − q)(1/n + 1/m) )
+ *
+ * The last line is the two-proportion z-test: the standard deviation of f − p if both were drawn from one and the same source.
+ * It compares with *the others* and not with all, because of 2 to 4 endpoints the one in question is itself a quarter to half
+ * of the fleet, and would pull the mean towards itself until nothing stands out from it.
+ *
+ * The counts are of a window of time, and an outage may begin within it; matched.ts compares moment by moment, and both must agree.
+ *
+ * Relative, so a shared outage (the database behind all of them) ejects nobody: rules that count failures of each endpoint by
+ * itself eject whole fleets then. The price is that one endpoint alone is never ejected, and two only on good evidence.
+ */
+import type { Millis } from '../core/clock.ts';
+import type { OutlierKnobs } from '../core/policy.ts';
+import { jittered, type Random } from '../core/random.ts';
+
+/** Attempts whose outcome says something about health: overload, local and cancelled ones are neither. */
+export interface Tally {
+  readonly successes: number;
+  readonly failures: number;
+}
+
+/** 1 where nothing was counted: innocent. */
+export function successRate(tally: Tally): number {
+  const count = tally.successes + tally.failures;
+  return count === 0 ? 1 : tally.successes / count;
+}
+
+export function isOutlier(own: Tally, others: Tally, knobs: OutlierKnobs['relative']): boolean {
+  const n = own.successes + own.failures;
+  const m = others.successes + others.failures;
+  // A tail of one or two attempts on either side is no sample; m = 0 would divide by zero as well.
+  if (n === 0 || m === 0 || n < knobs.minRequests || m < knobs.minRequests) return false;
+  const fleet = successRate(others);
+  if (fleet <= knobs.fleetAbove) return false;
+  const difference = fleet - successRate(own);
+  if (difference <= knobs.gap) return false;
+  const pooled = (own.successes + others.successes) / (n + m);
+  return difference > knobs.sigmas * Math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m));
+}
+
+/**
+ * How many of `total` endpoints may be ejected at one time. The share is rounded up (10 % of 4 is one, not none: rounding down
+ * made the default of others inert, envoy#34666), and what must remain goes before it.
+ */
+export function mostEjected(total: number, knobs: OutlierKnobs['ejection']): number {
+  // 0.07 × 100 is 7.000000000000001, and not 8 endpoints.
+  const share = Math.ceil(knobs.maxShare * total - 1e-9);
+  return Math.max(0, Math.min(share, total - knobs.minRemaining));
+}
+
+/** base, 2·base, 4·base … for the first, second, third ejection in a row, up to max; spread, so that they do not return together. */
+export function ejectionDuration(ejections: number, knobs: OutlierKnobs['ejection'], random: Random): Millis {
+  return jittered(random, Math.min(knobs.base * 2 ** (ejections - 1), knobs.max), knobs.jitter);
+}

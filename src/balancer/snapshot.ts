@@ -1,0 +1,61 @@
+/**
+ * What is known of one endpoint, as plain data for `mesh.inspect()` and whoever asks why traffic goes where it goes.
+ */
+import type { Clock, Millis } from '../core/clock.ts';
+import type { EndpointKey } from '../core/endpoint.ts';
+import type { OutcomeKind } from '../core/outcome.ts';
+import type { OutlierKnobs, Switchable } from '../core/policy.ts';
+import type { EjectionState, Node } from './node.ts';
+import type { Tally } from './outlier.ts';
+
+export interface EndpointSnapshot {
+  readonly endpoint: EndpointKey;
+  readonly weight: number;
+  readonly priority: number;
+  readonly state: EjectionState['kind'];
+  /** What pickers compare: smaller is freer. */
+  readonly load: number;
+  /** Expected time to an answer. */
+  readonly latency: Millis;
+  /** false: the latency is what the others let presume. */
+  readonly measured: boolean;
+  /** Attempts in flight. */
+  readonly pending: number;
+  /** Attempts with each outcome, since this process knows the endpoint. */
+  readonly totals: Readonly<Record<OutcomeKind, number>>;
+  /** What counts for ejection: the outlier window; undefined where the mechanism is off. */
+  readonly recent?: Tally;
+  /** Present while it is ejected, or tried. */
+  readonly ejection?: {
+    /** Epoch milliseconds. */
+    readonly until: number;
+    /** In a row. */
+    readonly ejections: number;
+    readonly why: string;
+  };
+}
+
+export function describe(node: Node, outlier: Switchable<OutlierKnobs>, clock: Clock): EndpointSnapshot {
+  const now = clock.now();
+  const state = node.ejection;
+  const snapshot = {
+    endpoint: node.key,
+    weight: node.endpoint.weight,
+    priority: node.endpoint.priority,
+    state: state.kind,
+    load: node.load(now),
+    latency: node.latency(now),
+    measured: node.measured,
+    pending: node.pending,
+    totals: { ...node.totals },
+    ...(outlier === 'off' ? {} : { recent: node.recent(now, outlier.relative.window) }),
+  };
+  if (state.kind === 'available') return snapshot;
+  const { until, ejections, successRate, fleetSuccessRate } = state.kind === 'ejected' ? state : state.of;
+  const why = `success rate ${percent(successRate)}, that of the others ${percent(fleetSuccessRate)}`;
+  return { ...snapshot, ejection: { until: Math.round(clock.wall() + until - now), ejections, why } };
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
