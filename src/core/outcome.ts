@@ -33,9 +33,16 @@ export function classifyReply(reply: { readonly status: number; header(name: str
   return status === 429 ? outcomes.overload : outcomes.failure;
 }
 
-/** What an error says: a MeshError knows, anything else is a fault of this process and nobody else's. */
+/**
+ * What an error says: a MeshError knows, anything else is a fault of this process and nobody else's.
+ *
+ * A deadline that passes in the middle of a body says nothing: the endpoint answered, and whether it sent slowly or the
+ * caller read slowly cannot be told apart from here.
+ */
 export function classifyError(error: unknown): Outcome {
-  return error instanceof MeshError ? outcomes[error.outcome] : outcomes.local;
+  if (!(error instanceof MeshError)) return outcomes.local;
+  if (error.code === 'DEADLINE_EXCEEDED' && error.sent === 'yes') return outcomes.cancelled;
+  return outcomes[error.outcome];
 }
 
 const IMF_FIXDATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d GMT$/;

@@ -26,6 +26,7 @@ export interface ErrorContext {
 
 export function toMeshError(error: unknown, context: ErrorContext): MeshError {
   if (error instanceof MeshError) {
+    if (error.code === 'CLIENT_CLOSED') return clientClosed(error, context);
     error.sent = context.sent;
     error.endpoint ??= endpointKey(context.endpoint);
     return error;
@@ -47,6 +48,11 @@ export function toMeshError(error: unknown, context: ErrorContext): MeshError {
   }
   const when = sent === 'yes' ? 'in the middle of the response' : 'before a response';
   return new MeshError('CONNECTION_RESET', `${service}: connection to ${endpoint} broke ${when}: ${what}`, details);
+}
+
+/** One reason breaks everything in flight; what was sent, and where, is each attempt's own. */
+function clientClosed(reason: MeshError, { service, endpoint, attempts, sent }: ErrorContext): MeshError {
+  return new MeshError('CLIENT_CLOSED', reason.message, { service, endpoint: endpointKey(endpoint), attempts, sent, cause: reason });
 }
 
 function codeOf(error: unknown): string {
