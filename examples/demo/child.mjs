@@ -31,5 +31,6 @@ function explain(error) {
   if (error.code === 'EADDRINUSE') return `${place} is taken by another process; choose another port with --port`;
   if (error.code === 'EADDRNOTAVAIL') return `this machine has no address ${error.address}: the demo needs Linux, where all of 127.0.0.0/8 is local`;
   if (error.code === 'EACCES') return `not allowed to listen on ${place}; choose a port above 1023 with --port`;
+  if (error.code === 'ERR_MODULE_NOT_FOUND') return `${error.message.split(' imported from')[0]}; run npm ci and npm run build first (npm run demo builds by itself)`;
   return error.stack ?? String(error);
 }

@@ -5,8 +5,8 @@
 import { Resolver } from 'node:dns';
 import { tell } from './child.mjs';
 
-/** The same as `deadline` in policy.yaml. */
-const DEADLINE = 3000;
+/** What `deadline` is by default. */
+const DEADLINE = 30_000;
 
 const packages = { inmesh: 'inmesh', plain: 'undici' };
 
@@ -70,9 +70,9 @@ async function read(pending) {
 export function describe(error) {
   const parts = [];
   for (let at = error; at instanceof Error && parts.length < 4; at = at.cause) {
-    const { code = at.name, message, endpoint, attempts } = /** @type {any} */ (at);
-    const where = endpoint === undefined ? '' : ` [${endpoint}, ${attempts} attempts]`;
-    parts.push(`${code}: ${message}${where}`);
+    const { code = at.name, message, attempts, retrySuppressed } = /** @type {any} */ (at);
+    const tried = attempts === undefined ? '' : ` [${attempts} attempt${attempts === 1 ? '' : 's'}${retrySuppressed === undefined ? '' : `, no more: ${retrySuppressed}`}]`;
+    parts.push(`${code}: ${message}${tried}`);
   }
   return parts.length === 0 ? String(error) : parts.join(' ← ');
 }

@@ -8,8 +8,8 @@ const INSTANTS_SHOWN = 6;
 const LABEL = 34;
 const CELL = 15;
 
-/** @param {{ sides: string[], measured: Map<string, import('./measurements.mjs').Measurements>, counts: any, steps: any[], duration: number, rate: number }} run */
-export function comparison({ sides, measured, counts, steps, duration, rate }) {
+/** @param {{ sides: string[], measured: Map<string, import('./measurements.mjs').Measurements>, counts: any, steps: any[], begin: number, duration: number, rate: number }} run `begin` in ms since the epoch */
+export function comparison({ sides, measured, counts, steps, begin, duration, rate }) {
   const totals = sides.map((side) => measured.get(side).total());
   const row = (label, cells) => `  ${label.padEnd(LABEL)}${cells.map((cell) => String(cell).padStart(CELL)).join('')}`;
   const figures = (label, figure) => row(label, totals.map(figure));
@@ -26,13 +26,13 @@ export function comparison({ sides, measured, counts, steps, duration, rate }) {
     figures('p99.9', ({ p999 }) => millis(p999)),
     figures('slowest', ({ slowest }) => millis(slowest)),
     row('retries', [count(counts.retries), '–']),
-    row('retries suppressed', [count(counts.suppressed), '–']),
+    ...[...counts.suppressed].map(([reason, times]) => row(`retries not made: ${reason}`, [count(times), '–'])),
     row('ejections', [count(counts.ejections), '–']),
     '',
     style.dim(row('failed / p99 while', sides.map((side) => titles[side]))),
     ...steps.map(({ at, title }, i) => {
-      const from = i === 0 ? -Infinity : at * 1000;
-      const until = (steps[i + 1]?.at ?? Infinity) * 1000;
+      const from = i === 0 ? -Infinity : begin + at * 1000;
+      const until = begin + (steps[i + 1]?.at ?? Infinity) * 1000;
       const cells = sides.map((side) => measured.get(side).between(from, until));
       return row(title, cells.map(({ failed, p99 }) => `${count(failed)} / ${millis(p99)}`));
     }),
@@ -45,17 +45,18 @@ export function comparison({ sides, measured, counts, steps, duration, rate }) {
 }
 
 /** What went wrong, how often and when: calls that failed in the same way are one entry. */
-export function failureList(failures) {
+export function failureList(failures, begin) {
   const groups = new Map();
   for (const failure of failures) {
-    const group = groups.get(failure.problem);
-    if (group === undefined) groups.set(failure.problem, [failure]);
+    const kind = failure.problem.replace(/\b\d+(\.\d+)? ms/g, '… ms');
+    const group = groups.get(kind);
+    if (group === undefined) groups.set(kind, [failure]);
     else group.push(failure);
   }
   const lines = [style.red(`  inmesh failed ${failures.length} call${failures.length === 1 ? '' : 's'}:`)];
   for (const [problem, group] of [...groups].slice(0, KINDS_SHOWN)) {
-    const shown = group.slice(0, INSTANTS_SHOWN).map(({ at, latency }) => `${seconds(at / 1000).trim()} (after ${millis(latency)})`);
-    lines.push(`  ${group.length} × ${problem}`, `      at ${shown.join(', ')}${group.length > INSTANTS_SHOWN ? ` … ${seconds(group.at(-1).at / 1000).trim()}` : ''}`);
+    const shown = group.slice(0, INSTANTS_SHOWN).map(({ at, latency }) => `${seconds((at - begin) / 1000).trim()} (after ${millis(latency)})`);
+    lines.push(`  ${group.length} × ${problem}`, `      at ${shown.join(', ')}${group.length > INSTANTS_SHOWN ? ` … ${seconds((group.at(-1).at - begin) / 1000).trim()}` : ''}`);
   }
   if (groups.size > KINDS_SHOWN) lines.push(`  and ${groups.size - KINDS_SHOWN} kinds more`);
   return `${lines.join('\n')}\n`;

@@ -3,19 +3,31 @@
  * that succeeded: a side that fails quickly must not look fast.
  */
 
-/** @typedef {{ at: number, latency: number, replica?: string, problem?: string }} Sample times in milliseconds from the start of measuring; earlier only where a call failed in the warm-up */
+/**
+ * @typedef {{ at: number, latency: number, warm: boolean, replica?: string, problem?: string }} Sample `at`: when the call should
+ *   have begun, in ms since the epoch; `latency` in ms; `warm`: one of the warm-up
+ */
 
 export class Measurements {
   /** @type {Sample[]} */
   finished = [];
   /** @type {Sample[]} */
   failures = [];
+  #warmUp = [];
   #windowFinished = 0;
   #windowFailures = 0;
 
+  /** Of the warm-up, only what failed counts. */
   add({ finished, failures }) {
-    this.finished.push(...finished);
+    for (const sample of finished) (sample.warm ? this.#warmUp : this.finished).push(sample);
     this.failures.push(...failures);
+  }
+
+  /** What came in of the warm-up since this was last asked. */
+  warmUp() {
+    const finished = this.#warmUp;
+    this.#warmUp = [];
+    return summary(finished, []);
   }
 
   /** What came in since this was last asked. */

@@ -4,20 +4,22 @@
  * up cannot hide it (coordinated omission).
  *
  *     { type: 'start', side, nameserver, port }   says { type: 'ready' }
- *     { type: 'go', at, warmUp, duration, rate, seed }   says { type: 'calls', … } four times a second, and { type: 'done' }
- *                                                 when all calls are answered
+ *     { type: 'warm-up', rate, growing }          load that grows to `rate` in `growing` ms and then goes on
+ *     { type: 'go', at, duration, rate, seed }    the load that is measured, from the instant `at`, in ms since the epoch
  *
- * `at` is the instant, in ms since the epoch, from which calls are measured. Load begins `warmUp` ms earlier, so that no
- * side's figures are those of code that was never run before; a call that fails in the warm-up counts all the same.
+ * It says { type: 'calls', finished, failures } four times a second and { type: 'done' } when the last call is answered. The
+ * warm-up is there so that no side's figures are those of code that was never run before; its samples are marked.
  */
 import { createClient, describe, load } from './clients.mjs';
 import { obey, tell } from './child.mjs';
 
 const REPORT_EVERY = 250;
 /** Longer than any deadline: what has no answer by then never gets one. */
-const GIVE_UP_AFTER = 8000;
+const GIVE_UP_AFTER = 35_000;
 
 let client;
+let calls = 0;
+let stopWarmUp = () => {};
 let finished = [];
 let failures = [];
 const open = new Map();
@@ -29,48 +31,62 @@ obey({
     await client.ready('reviews');
     tell({ type: 'ready' });
   },
-  go({ at, warmUp, duration, rate, seed }) {
-    const begin = at - performance.timeOrigin;
-    const random = mulberry32(seed);
-    let next = begin - warmUp;
-    let id = 0;
-    const arrive = () => {
-      for (; next <= performance.now() && next < begin + duration; next += (-Math.log(1 - random()) / rate) * 1000) {
-        void call(id++, next, begin);
-      }
-      if (next < begin + duration) setTimeout(arrive, next - performance.now());
-      else finish(begin);
-    };
-    setTimeout(arrive, next - performance.now());
+  'warm-up'({ rate, growing }) {
+    const begin = performance.now();
+    const rateAt = (instant) => rate * Math.min(1, Math.max(0.05, (instant - begin) / growing));
+    stopWarmUp = arrivals({ begin, end: Infinity, rateAt, random: Math.random, warm: true });
     setInterval(report, REPORT_EVERY).unref();
+  },
+  go({ at, duration, rate, seed }) {
+    const begin = at - performance.timeOrigin;
+    setTimeout(() => {
+      stopWarmUp();
+      arrivals({ begin, end: begin + duration, rateAt: () => rate, random: mulberry32(seed), warm: false, ended: finish });
+    }, begin - performance.now());
   },
 });
 
-async function call(id, intended, begin) {
-  open.set(id, intended);
+/** @returns {() => void} stops them */
+function arrivals({ begin, end, rateAt, random, warm, ended = () => {} }) {
+  let next = begin;
+  let stopped = false;
+  const arrive = () => {
+    if (stopped) return;
+    for (; next <= performance.now() && next < end; next += (-Math.log(1 - random()) / rateAt(next)) * 1000) void call(next, warm);
+    if (next < end) setTimeout(arrive, next - performance.now());
+    else ended();
+  };
+  arrive();
+  return () => {
+    stopped = true;
+  };
+}
+
+async function call(intended, warm) {
+  const id = calls++;
+  const sample = { at: performance.timeOrigin + intended, latency: 0, warm };
+  open.set(id, sample);
   let problem;
-  let replica;
   try {
     const { status, body } = await client.get('reviews', '/reviews/1');
-    replica = /"replica":"([^"]+)"/.exec(body)?.[1];
+    sample.replica = /"replica":"([^"]+)"/.exec(body)?.[1];
     if (status >= 500) problem = `HTTP ${status}: ${body}`;
   } catch (error) {
     problem = describe(error);
   }
   if (!open.delete(id)) return;
-  const latency = performance.now() - intended;
-  if (problem === undefined) {
-    if (intended >= begin) finished.push({ at: intended - begin, latency, replica });
-  } else failures.push({ at: intended - begin, latency, replica, problem });
+  sample.latency = performance.now() - intended;
+  if (problem === undefined) finished.push(sample);
+  else failures.push({ ...sample, problem });
 }
 
-function finish(begin) {
+function finish() {
   const until = performance.now() + GIVE_UP_AFTER;
   const timer = setInterval(() => {
     if (open.size > 0 && performance.now() < until) return;
     clearInterval(timer);
-    for (const [, intended] of open) {
-      failures.push({ at: intended - begin, latency: performance.now() - intended, problem: 'never answered, never failed' });
+    for (const sample of open.values()) {
+      failures.push({ ...sample, latency: performance.timeOrigin + performance.now() - sample.at, problem: 'never answered, never failed' });
     }
     open.clear();
     report();
