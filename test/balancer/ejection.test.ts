@@ -93,11 +93,13 @@ describe('ejection', () => {
 
   it('a trial that succeeds brings the endpoint back with a clean record', async () => {
     const { world, clock } = setUp();
-    world.eject(bad);
+    const node = world.eject(bad);
+    expect(node.standsOut(0.1)).toBe(true);
     await clock.advance(3_000);
     const ticket = world.pick().begin();
     await clock.advance(10);
     ticket.settle({ kind: 'success' });
+    expect(node.standsOut(0.1)).toBe(false);
     const { state, recent, latency } = world.state(bad);
     expect({ state, recent, latency }).toEqual({ state: 'available', recent: { successes: 1, failures: 0 }, latency: 10 });
     expect(world.events('endpoint.returned')).toEqual([{ service: 'reviews', endpoint: `${bad}:80`, after: 3_010 }]);
@@ -193,8 +195,8 @@ describe('ejection', () => {
     expect(world.events('endpoint.ejected').map((event) => event.duration)).toEqual([1_000, 2_000, 1_000]);
   });
 
-  it('stops where too many would be gone, and says so once for each endpoint', () => {
-    const { world } = setUp(4);
+  it('stops where too many would be gone, and says so once for each endpoint, until something changes', async () => {
+    const { world, clock } = setUp(4);
     const nodes = [0, 1, 2].map((number) => world.node(`10.0.0.${number}`));
     const good = world.node('10.0.0.3');
     world.attempts(good, 'success', 100);
@@ -206,7 +208,22 @@ describe('ejection', () => {
       }
     }
     expect(world.cluster.snapshot().filter((one) => one.state === 'ejected').length).toBe(2);
-    expect(world.events('endpoint.ejection.limited')).toEqual([{ service: 'reviews', endpoint: expect.any(String), ejected: 2, total: 4 }]);
+    const limited = () => world.events('endpoint.ejection.limited');
+    expect(limited()).toEqual([{ service: 'reviews', endpoint: expect.any(String), ejected: 2, total: 4 }]);
+    const spared = nodes.find((node) => node.key === limited()[0]!.endpoint)!;
+    const failOnceMore = () => {
+      world.attempts(good, 'success', 3);
+      world.attempt(spared, 'failure');
+    };
+    // A failed trial leaves the situation as it was.
+    await clock.advance(1_000);
+    world.attempt(world.pick(), 'failure');
+    failOnceMore();
+    expect(limited().length).toBe(1);
+    // One that succeeds makes room for the one that was spared.
+    world.attempt(world.pick(), 'success');
+    failOnceMore();
+    expect([limited().length, spared.ejection.kind]).toEqual([1, 'ejected']);
   });
 
   it('never takes more than its share, and always leaves what must remain, whatever happens', () => {
