@@ -34,10 +34,32 @@ export interface Resolution {
   readonly complete: boolean;
   /** Where it comes from, for people: `srv _http._tcp.reviews.default.svc.cluster.local`. */
   readonly source: string;
+  /** Its one address stands for many instances (a Kubernetes ClusterIP): nothing can be said of any of them, only of all. */
+  readonly virtual?: boolean;
 }
 
 /** Why somebody wants a fresh answer now; an explanation, not a command. */
 export type RefreshReason = 'connect-error' | 'ejection' | 'none-available' | 'asked';
+
+/** How the last answer came, for people who ask why it is what it is. */
+export interface LookupFacts {
+  /** `ip:port` of the nameserver. */
+  readonly server: string;
+  readonly transport: 'udp' | 'tcp';
+  readonly duration: Millis;
+  /** Size of the reply. */
+  readonly bytes: number;
+  /** `NOERROR`, `NXDOMAIN`. */
+  readonly rcode: string;
+  /** Seconds, the least of the records used; undefined where the server gave none. */
+  readonly ttl: number | undefined;
+  /** Records are missing, even over TCP. */
+  readonly truncated: boolean;
+  /** Datagrams that were no reply to the question: forged, or astray. */
+  readonly discarded: number;
+  /** Addresses in it that no server can have; they are not used. */
+  readonly dropped: readonly string[];
+}
 
 /** What discovery knows of one name, as plain data for `inspect()`. */
 export interface DiscoveryState {
@@ -50,6 +72,10 @@ export interface DiscoveryState {
   /** Since the last good answer. */
   readonly age: Millis | undefined;
   readonly lastError: string | undefined;
+  /** Of the last good answer; absent where it did not come from DNS. */
+  readonly lookup?: LookupFacts;
+  /** Endpoints that the last answer did not name, and that are kept until the next one: too many went at once. */
+  readonly held?: readonly EndpointKey[];
 }
 
 export interface ResolutionListener {

@@ -2,8 +2,10 @@
  * CNAME chains (RFC 1034 3.6.2). They are followed inside a reply first, in any order; a server that only knows its own zone answers
  * with the alias alone, and then the target is asked for. At most eight links, none twice.
  */
+import type { Millis } from '../core/clock.ts';
+import type { LookupFacts } from '../core/endpoint.ts';
 import { DnsError } from './dns-error.ts';
-import { RCODE } from './message.ts';
+import { RCODE, rcodeName } from './message.ts';
 import type { AddressRecord, DnsMessage, DnsRecord, QueryType, SrvRecord } from './message.ts';
 import type { SeriesResult } from './series.ts';
 
@@ -19,17 +21,17 @@ export interface StubAnswer<R extends DnsRecord = DnsRecord> {
   readonly truncated: boolean;
   /** Seconds, the least of the records used. Of an empty answer its negative TTL (RFC 2308), undefined where the server gave none. */
   readonly ttl: number | undefined;
-  readonly transport: 'udp' | 'tcp' | undefined;
-  /** Size of the last reply. */
-  readonly bytes: number;
+  /** Of the last reply, where an alias took several. Undefined where nobody was asked. */
+  readonly lookup: Omit<LookupFacts, 'dropped'> | undefined;
 }
 
 export type RecordsOf<T extends QueryType> = T extends 'SRV' ? SrvRecord : AddressRecord;
 
 const MAX_LINKS = 8;
 
-export async function followAliases<T extends QueryType>(asked: string, type: T, ask: (name: string) => Promise<SeriesResult>): Promise<StubAnswer<RecordsOf<T>>> {
+export async function followAliases<T extends QueryType>(asked: string, type: T, ask: (name: string) => Promise<SeriesResult>, now: () => Millis): Promise<StubAnswer<RecordsOf<T>>> {
   const seen = new Set([asked]);
+  const began = now();
   let canonical = asked;
   let ttl = Infinity;
   for (;;) {
@@ -49,15 +51,19 @@ export async function followAliases<T extends QueryType>(asked: string, type: T,
     const negative = negativeTtl(message);
     const unfinished = records.length === 0 && canonical !== first && message.rcode === RCODE.NOERROR && negative === undefined;
     if (unfinished) continue;
+    const { truncated } = message;
+    const effectiveTtl = records.length === 0 ? negative : ttl;
     return {
       canonical,
       records: records as RecordsOf<T>[],
       additionals: message.additionals,
       exists: message.rcode !== RCODE.NXDOMAIN,
-      truncated: message.truncated,
-      ttl: records.length === 0 ? negative : ttl,
-      transport: result.transport,
-      bytes: result.bytes,
+      truncated,
+      ttl: effectiveTtl,
+      lookup: {
+        server: result.server.key, transport: result.transport, duration: now() - began, bytes: result.bytes,
+        rcode: rcodeName(message.rcode), ttl: effectiveTtl, truncated, discarded: result.discarded,
+      },
     };
   }
 }

@@ -3,11 +3,12 @@
  * a relative one is searched for as resolv.conf says. `reviews` and `reviews.shop` in a pod are relative; with ndots 5 so is almost
  * everything without a trailing dot.
  *
- * One family is used, IPv4 where there is any: without the pairing that SRV gives, an IPv4 and an IPv6 address of one instance would
- * count as two.
+ * One family is used: without the pairing that SRV gives, an IPv4 and an IPv6 address of one instance would count as two.
  */
 import { isIP } from 'node:net';
+import type { LookupFacts } from '../core/endpoint.ts';
 import { usableFamily } from './address.ts';
+import { ofFamily } from './address-family.ts';
 import { DnsError } from './dns-error.ts';
 import { candidateNames } from './resolv-conf.ts';
 import type { StubResolver } from './stub-resolver.ts';
@@ -17,17 +18,26 @@ export interface HostAddresses {
   readonly complete: boolean;
   /** As `SourceAnswer.ttl`. */
   readonly ttl: number | undefined;
+  /** Absent where nobody was asked. */
+  readonly lookup?: LookupFacts | undefined;
 }
 
 /** Local files are read again every 5 s. */
 const HOSTS_TTL = 5;
 
-/** The addresses of an absolute name: A, and AAAA only where there is no A. Addresses that nobody can have are left out. */
-export async function addressesOf(stub: StubResolver, name: string): Promise<HostAddresses & { exists: boolean }> {
-  const v4 = await stub.lookup(name, 'A');
-  const answer = v4.records.length > 0 || !v4.exists ? v4 : await stub.lookup(name, 'AAAA');
-  const addresses = answer.records.map((record) => record.address).filter((address) => usableFamily(address) !== undefined);
-  return { addresses, complete: !answer.truncated, ttl: answer.ttl, exists: answer.exists };
+/**
+ * The addresses of an absolute name: of the stub's family, and of the other one only where there are none. Addresses that nobody can
+ * have are left out. The two questions never leave at the same time, nor from one socket: Linux loses one of two packets that race
+ * through conntrack, which is where Kubernetes' five-second look-ups come from.
+ */
+export async function addressesOf(stub: StubResolver, name: string): Promise<HostAddresses> {
+  const [first, second] = stub.family === 4 ? ['A', 'AAAA'] as const : ['AAAA', 'A'] as const;
+  const preferred = await stub.lookup(name, first);
+  const answer = preferred.records.length > 0 || !preferred.exists ? preferred : await stub.lookup(name, second);
+  const addresses: string[] = [];
+  const dropped: string[] = [];
+  for (const { address } of answer.records) (usableFamily(address) === undefined ? dropped : addresses).push(address);
+  return { addresses, complete: !answer.truncated, ttl: answer.ttl, lookup: answer.lookup && { ...answer.lookup, dropped } };
 }
 
 /** Looks one host up, again and again. Remembers which of the searched names it was, so that later look-ups ask one question, not eight. */
@@ -47,7 +57,7 @@ export class HostLookup {
     if (isIP(host) !== 0) return { addresses: [host], complete: true, ttl: Infinity };
     const lower = host.toLowerCase().replace(/\.$/, '');
     const inHosts = this.#stub.hosts.get(lower);
-    if (inHosts !== undefined) return { addresses: oneFamily(inHosts), complete: true, ttl: HOSTS_TTL };
+    if (inHosts !== undefined) return { addresses: ofFamily(inHosts, this.#stub.family), complete: true, ttl: HOSTS_TTL };
     if (lower === 'localhost' || lower.endsWith('.localhost')) return { addresses: ['127.0.0.1'], complete: true, ttl: Infinity };
     return this.#inDns();
   }
@@ -76,9 +86,4 @@ export class HostLookup {
     if (failure !== undefined) throw failure;
     return empty ?? { addresses: [], complete: true, ttl: undefined };
   }
-}
-
-function oneFamily(addresses: readonly string[]): readonly string[] {
-  const v4 = addresses.filter((address) => isIP(address) === 4);
-  return v4.length > 0 ? v4 : addresses;
 }

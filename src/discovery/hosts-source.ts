@@ -37,7 +37,13 @@ export class HostsSource implements Source {
     if (failure !== undefined && (found.length === 0 || this.#hosts.length === 1)) throw failure;
     const { endpoints, cut } = distinct(found);
     const answers = this.#hosts.flatMap(({ known }) => (known === undefined ? [] : [known]));
-    return { endpoints, complete: !cut && answers.every((answer) => answer.complete), ttl: leastTtl(answers, failure !== undefined) };
+    return {
+      endpoints,
+      complete: !cut && answers.every((answer) => answer.complete),
+      ttl: leastTtl(answers, failure !== undefined),
+      lookup: answers.find((answer) => answer.lookup !== undefined)?.lookup,
+      bytes: answers.reduce((sum, answer) => sum + (answer.lookup?.bytes ?? 0), 0),
+    };
   }
 }
 

@@ -3,23 +3,29 @@
  * very first answer.
  *
  *     next look-up = min(TTL, knobs.refresh) × uniform(0.85, 1)      after an answer (TTL between 1 and 30 s)
+ *                  = 1 s for every 4 KB, where that is longer        so that 800 endpoints do not cost 10 KB/s in each client
  *                  = 1 s × 1.6ⁿ, at most 30 s, × uniform(0, 1)       after the n-th failure in a row
+ *
+ * A TTL of 0 says that a cache on the way answered with what it had and asks only now (`serve_stale` of CoreDNS): the next look-up is
+ * after one second, once. TTLs that stay 0 say nothing, and the refresh interval holds.
  *
  * What is believed (RFC 8767; Finagle's Addr.Failed is not Addr.Neg):
  *   an answer with endpoints      at once;
  *   a failure                     changes nothing, until the last answer is older than `maxStale`;
  *   an empty answer               after `confirmEmpty.answers` in a row over `confirmEmpty.over`, because CoreDNS says NXDOMAIN for "none is
  *                                 ready", "no such service" and "not yet synchronised" alike. At once where nothing would be lost;
- *   an incomplete answer          as far as it goes: its endpoints are added, none is removed.
+ *   an incomplete answer          as far as it goes: its endpoints are added, none is removed;
+ *   that more than half are gone  when the next answer says so too, or where somebody had just seen endpoints fail (removal-guard.ts).
  *
  * Somebody who sees an endpoint fail asks for a fresh answer (`refresh`). There is one per second at most; while these answers change
  * nothing, the floor doubles up to 5 s, so that one dead pod does not cost one query per second for ever (gRPC's ResolveNow).
  */
 import type { Clock, Millis, Timer } from '../core/clock.ts';
 import { endpointKey } from '../core/endpoint.ts';
-import type { DiscoveryState, Endpoint, EndpointKey, RefreshReason, Resolution, ResolutionListener, Watch } from '../core/endpoint.ts';
+import type { DiscoveryState, Endpoint, EndpointKey, LookupFacts, RefreshReason, Resolution, ResolutionListener, Watch } from '../core/endpoint.ts';
 import type { DiscoveryKnobs } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
+import { RemovalGuard } from './removal-guard.ts';
 import type { Source, SourceAnswer } from './source.ts';
 
 const SECOND: Millis = 1000;
@@ -28,6 +34,10 @@ const MAX_TTL: Millis = 30 * SECOND;
 /** RFC 2308 lets zones say hours; a service that comes back must not wait for that. Also where no SOA says anything. */
 const MAX_NEGATIVE_TTL: Millis = 5 * SECOND;
 const JITTER = 0.15;
+/** 300 endpoints are 51 KB from CoreDNS: thousands of clients every 5 s would be more than it can send. */
+const BYTES_PER_SECOND = 4096;
+/** Endpoints that are kept in doubt wait no longer than this for the next answer. */
+const MAX_DOUBT: Millis = 5 * SECOND;
 const FIRST_RETRY: Millis = 1 * SECOND;
 const RETRY_GROWTH = 1.6;
 const MAX_RETRY: Millis = 30 * SECOND;
@@ -67,7 +77,11 @@ export class Poller implements Watch {
   #belief: Belief = { state: 'never' };
   #answeredAt: Millis | undefined;
   #lastError: Error | undefined;
+  #lookup: LookupFacts | undefined;
   #failures = 0;
+  /** The TTL of the last answer was 0. */
+  #ttlWasZero = false;
+  readonly #guard = new RemovalGuard();
 
   #timer: Timer | undefined;
   #due = Infinity;
@@ -106,6 +120,8 @@ export class Poller implements Watch {
       state: this.#belief.state,
       age: this.#answeredAt === undefined ? undefined : this.#clock.now() - this.#answeredAt,
       lastError: this.#lastError?.message,
+      ...(this.#lookup === undefined ? {} : { lookup: this.#lookup }),
+      ...(this.#guard.held.length === 0 ? {} : { held: this.#guard.held }),
     };
   }
 
@@ -127,7 +143,7 @@ export class Poller implements Watch {
     const asked = this.#asked;
     this.#asked = false;
     this.#source.resolve().then(
-      (answer) => this.#finished(asked, () => this.#answered(answer)),
+      (answer) => this.#finished(asked, () => this.#answered(answer, asked)),
       (error: unknown) => this.#finished(asked, () => this.#failed(error instanceof Error ? error : new Error(String(error)))),
     );
   }
@@ -144,25 +160,43 @@ export class Poller implements Watch {
     this.#schedule(this.#asked && next !== Infinity ? Math.min(due, this.#startedAt + this.#floor) : due);
   }
 
-  #answered(answer: SourceAnswer): Consequence {
+  #answered(answer: SourceAnswer, asked: boolean): Consequence {
     const before = this.#resolution();
-    const endpoints = answer.complete ? answer.endpoints : union(answer.endpoints, before?.endpoints ?? []);
+    const endpoints = this.#believed(answer, before?.endpoints ?? [], asked);
     if (endpoints.length === 0 && !answer.complete) return this.#failed(new Error(`${this.#source.description}: the answer was cut short before its first endpoint`));
 
     const now = this.#clock.now();
     this.#failures = 0;
     this.#lastError = undefined;
     this.#answeredAt = now;
+    this.#lookup = answer.lookup;
     if (endpoints.length === 0) return this.#answeredEmpty(answer, now);
 
-    const resolution: Resolution = { endpoints, complete: answer.complete, source: this.#source.description };
+    const resolution: Resolution = { endpoints, complete: answer.complete, source: this.#source.description, virtual: answer.virtual === true };
     const changed = !sameEndpoints(before?.endpoints ?? [], endpoints);
     const told = this.#belief.state === 'fresh' && !changed && before?.complete === resolution.complete;
     this.#belief = { state: 'fresh', resolution };
     if (!told) this.#listener.resolved(resolution);
-    if (answer.ttl === Infinity) return { next: Infinity, changed };
-    const ttl = clamp((answer.ttl ?? 0) * SECOND, MIN_TTL, MAX_TTL);
-    return { next: this.#jittered(Math.min(ttl, this.#knobs().refresh)), changed };
+    return { next: this.#next(answer), changed };
+  }
+
+  #believed(answer: SourceAnswer, before: readonly Endpoint[], asked: boolean): readonly Endpoint[] {
+    // An empty answer has a rule of its own.
+    if (answer.complete && answer.endpoints.length > 0 && !asked) return this.#guard.admit(before, answer.endpoints);
+    this.#guard.forget();
+    return answer.complete ? answer.endpoints : union(answer.endpoints, before);
+  }
+
+  #next(answer: SourceAnswer): Millis {
+    if (answer.ttl === Infinity) return Infinity;
+    const { refresh } = this.#knobs();
+    const doubleTap = answer.ttl === 0 && !this.#ttlWasZero;
+    this.#ttlWasZero = answer.ttl === 0;
+    if (doubleTap) return MIN_TTL;
+    const ttl = this.#ttlWasZero || answer.ttl === undefined ? MAX_TTL : clamp(answer.ttl * SECOND, MIN_TTL, MAX_TTL);
+    const affordable = Math.min(((answer.bytes ?? 0) / BYTES_PER_SECOND) * SECOND, ttl);
+    const next = this.#jittered(Math.max(Math.min(ttl, refresh), affordable));
+    return this.#guard.held.length > 0 ? Math.min(next, MAX_DOUBT) : next;
   }
 
   #answeredEmpty(answer: SourceAnswer, now: Millis): Consequence {

@@ -21,13 +21,16 @@ import type { UdpTransport } from './udp.ts';
 /** How long each attempt is waited for before the next begins. */
 const PATIENCE: readonly Millis[] = [500, 1000, 2000];
 const TOTAL: Millis = 4000;
-/** How long a server that did not understand EDNS is asked without it. */
-const PLAIN_FOR: Millis = 15 * 60_000;
 
 export interface SeriesContext {
   readonly clock: Clock;
-  readonly udp: UdpTransport;
-  readonly tcp: TcpTransport;
+  readonly udp: Pick<UdpTransport, 'ask'>;
+  readonly tcp: Pick<TcpTransport, 'ask'>;
+}
+
+export interface Question {
+  readonly name: string;
+  readonly type: QueryType;
 }
 
 export interface SeriesResult {
@@ -43,8 +46,8 @@ export interface SeriesResult {
 export class Series {
   readonly #context: SeriesContext;
   readonly #servers: readonly Nameserver[];
-  readonly #name: string;
-  readonly #type: QueryType;
+  readonly #question: Question;
+  readonly #transport: 'udp' | 'tcp';
   readonly #done: (outcome: SeriesResult | DnsError) => void;
   readonly #struck = new Set<Nameserver>();
   readonly #open = new Set<Exchange>();
@@ -56,12 +59,12 @@ export class Series {
   #lastError: DnsError | undefined;
   #finished = false;
 
-  /** Begins at once. `done` is called once, never synchronously. */
-  constructor(context: SeriesContext, servers: readonly Nameserver[], name: string, type: QueryType, done: (outcome: SeriesResult | DnsError) => void) {
+  /** Begins at once, over the transport named first. `done` is called once, and only by `close` synchronously. */
+  constructor(context: SeriesContext, servers: readonly Nameserver[], question: Question, transport: 'udp' | 'tcp', done: (outcome: SeriesResult | DnsError) => void) {
     this.#context = context;
     this.#servers = servers;
-    this.#name = name;
-    this.#type = type;
+    this.#question = question;
+    this.#transport = transport;
     this.#done = done;
     this.#total = context.clock.after(TOTAL, () => this.#finish(this.#lastError ?? this.#silence()), 'background');
     this.#next();
@@ -81,12 +84,14 @@ export class Series {
       if (this.#open.size === 0) this.#finish(this.#lastError ?? this.#silence());
       return;
     }
+    const { clock } = this.#context;
     const waited = (): void => {
+      server.silent(clock.now());
       this.#waits += 1;
       this.#next();
     };
-    this.#patience = this.#context.clock.after(patience, waited, 'background');
-    this.#ask(server, 'udp', this.#context.clock.now() >= server.plainUntil);
+    this.#patience = clock.after(patience, waited, 'background');
+    this.#ask(server, this.#transport, server.understandsEdns(clock.now()));
   }
 
   #nextServer(): Nameserver | undefined {
@@ -99,10 +104,11 @@ export class Series {
   }
 
   #ask(server: Nameserver, transport: 'udp' | 'tcp', edns: boolean): void {
-    const query = encodeQuery(this.#name, this.#type, edns);
+    const query = encodeQuery(this.#question.name, this.#question.type, edns);
     const exchange = this.#context[transport].ask(server, query, {
       replied: (reply) => {
         this.#open.delete(exchange);
+        server.answered();
         this.#replied(server, transport, edns, reply);
       },
       failed: (error) => {
@@ -131,7 +137,7 @@ export class Series {
     }
     const { rcode } = message;
     if (edns && (rcode === RCODE.FORMERR || rcode === RCODE.NOTIMP || rcode === RCODE.BADVERS)) {
-      server.plainUntil = this.#context.clock.now() + PLAIN_FOR;
+      server.wantsPlain(this.#context.clock.now());
       this.#ask(server, transport, false);
       return;
     }

@@ -2,7 +2,7 @@
  * Source: one way to find endpoints, asked again and again by a poller.
  */
 import { endpointKey } from '../core/endpoint.ts';
-import type { Endpoint, EndpointKey } from '../core/endpoint.ts';
+import type { Endpoint, EndpointKey, LookupFacts } from '../core/endpoint.ts';
 
 export interface SourceAnswer {
   /** None: the source says that there are none. A source that does not know throws. */
@@ -13,6 +13,12 @@ export interface SourceAnswer {
   readonly ttl: number | undefined;
   /** An empty answer that needs no confirmation, because somebody wrote down that the service is not there. */
   readonly emptyForSure?: boolean;
+  /** As `Resolution.virtual`. */
+  readonly virtual?: boolean;
+  /** Absent where it did not come from DNS. */
+  readonly lookup?: LookupFacts | undefined;
+  /** Received for it, all look-ups together. */
+  readonly bytes?: number;
 }
 
 export interface Source {

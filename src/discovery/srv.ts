@@ -5,9 +5,12 @@
  * beyond 13 targets), the target's own name (Kubernetes calls an endpoint without a name `10-0-0-1.<service>`), or an A look-up for
  * each. A target whose look-up fails keeps the addresses it had.
  *
+ * A target that is the service itself is a ClusterIP: one address for all instances, and what happens there says nothing about any of them.
+ *
  * Weights from CoreDNS are floor(100/n) for all alike and change with every scaling; equal weights are 1 here.
  */
 import type { Endpoint } from '../core/endpoint.ts';
+import type { AddressFamily } from './address-family.ts';
 import { addressOfDashedLabel, usableFamily } from './address.ts';
 import type { StubAnswer } from './alias.ts';
 import { DnsError } from './dns-error.ts';
@@ -38,12 +41,13 @@ export class SrvSource implements Source {
   async resolve(): Promise<SourceAnswer> {
     const answer = await this.#stub.lookup(this.#name, 'SRV');
     const records = answer.records.filter((record) => record.port !== 0 && record.target !== '');
+    const glue = glueIn(answer, records, this.#stub.family);
+    const lookup = answer.lookup && { ...answer.lookup, dropped: glue.dropped };
     if (records.length === 0) {
       const emptyForSure = answer.records.some((record) => record.target === '');
-      return { endpoints: [], complete: !answer.truncated, ttl: answer.ttl, emptyForSure };
+      return { endpoints: [], complete: !answer.truncated, ttl: answer.ttl, emptyForSure, lookup };
     }
-    const glue = glueIn(answer, records);
-    const { addresses, failure, ttl } = await this.#locate(records, glue, answer);
+    const { addresses, failure, ttl, bytes } = await this.#locate(records, glue, answer);
     this.#known = addresses;
 
     const weights = relativeWeights(records);
@@ -52,7 +56,8 @@ export class SrvSource implements Source {
     // Nothing at all because nobody could say where anything is: that is not an empty service.
     if (found.length === 0 && failure !== undefined) throw failure;
     const { endpoints, cut } = distinct(found);
-    return { endpoints, complete: !answer.truncated && !cut, ttl };
+    const domain = domainOf(this.#name);
+    return { endpoints, complete: !answer.truncated && !cut, ttl, virtual: records.every((record) => record.target === domain), lookup, bytes };
   }
 
   async #locate(records: readonly SrvRecord[], glue: Glue, answer: StubAnswer<SrvRecord>): Promise<Located> {
@@ -66,6 +71,7 @@ export class SrvSource implements Source {
       if (known === undefined) missing.push(target);
     }
     let ttl = Math.min(answer.ttl ?? Infinity, glue.ttl);
+    let bytes = answer.lookup?.bytes ?? 0;
     let failure: DnsError | undefined;
     const next = missing.values();
     const work = async (): Promise<void> => {
@@ -74,6 +80,7 @@ export class SrvSource implements Source {
           const found = await addressesOf(this.#stub, target);
           addresses.set(target, found.addresses);
           ttl = Math.min(ttl, found.ttl ?? Infinity);
+          bytes += found.lookup?.bytes ?? 0;
         } catch (error) {
           if (!(error instanceof DnsError)) throw error;
           failure ??= error;
@@ -82,7 +89,7 @@ export class SrvSource implements Source {
       }
     };
     await Promise.all(Array.from({ length: Math.min(MAX_TARGET_LOOKUPS, missing.length) }, work));
-    return { addresses, failure, ttl };
+    return { addresses, failure, ttl, bytes };
   }
 }
 
@@ -90,12 +97,19 @@ interface Located {
   readonly addresses: ReadonlyMap<string, readonly string[]>;
   readonly failure: DnsError | undefined;
   readonly ttl: number;
+  readonly bytes: number;
 }
 
 class Glue {
+  readonly dropped: string[] = [];
+  readonly #family: AddressFamily;
   readonly #v4 = new Map<string, string[]>();
   readonly #v6 = new Map<string, string[]>();
   ttl = Infinity;
+
+  constructor(family: AddressFamily) {
+    this.#family = family;
+  }
 
   add(type: 'A' | 'AAAA', target: string, address: string, ttl: number): void {
     const family = type === 'A' ? this.#v4 : this.#v6;
@@ -106,18 +120,20 @@ class Glue {
     this.ttl = Math.min(this.ttl, ttl);
   }
 
-  /** An IPv4 and an IPv6 address of one target are one instance: IPv4 where there is any. */
+  /** An IPv4 and an IPv6 address of one target are one instance, so one family of it is used. */
   get(target: string): readonly string[] | undefined {
-    return this.#v4.get(target) ?? this.#v6.get(target);
+    const [first, second] = this.#family === 4 ? [this.#v4, this.#v6] : [this.#v6, this.#v4];
+    return first.get(target) ?? second.get(target);
   }
 }
 
-function glueIn(answer: StubAnswer, records: readonly SrvRecord[]): Glue {
+function glueIn(answer: StubAnswer, records: readonly SrvRecord[], family: AddressFamily): Glue {
   const targets = new Set(records.map((record) => record.target));
-  const glue = new Glue();
+  const glue = new Glue(family);
   for (const record of answer.additionals) {
     if ((record.type !== 'A' && record.type !== 'AAAA') || !targets.has(record.name)) continue;
-    if (usableFamily(record.address) !== undefined) glue.add(record.type, record.name, record.address, record.ttl);
+    if (usableFamily(record.address) === undefined) glue.dropped.push(record.address);
+    else glue.add(record.type, record.name, record.address, record.ttl);
   }
   return glue;
 }

@@ -7,22 +7,24 @@
  * Equal questions that are under way at the same time are asked once. There is no cache: each name has one poller, and the poller's last
  * answer is the cache.
  */
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Millis } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import { followAliases } from './alias.ts';
 import type { RecordsOf, StubAnswer } from './alias.ts';
+import { reachableFamily } from './address-family.ts';
+import type { AddressFamily } from './address-family.ts';
 import { DnsError } from './dns-error.ts';
 import { parseHosts } from './hosts-file.ts';
 import type { Hosts } from './hosts-file.ts';
 import type { QueryType } from './message.ts';
 import { canonicalName } from './name.ts';
-import { parseNameservers } from './nameserver.ts';
+import { inOrder, parseNameservers } from './nameserver.ts';
 import type { Nameserver } from './nameserver.ts';
 import { ReloadingFile } from './reloading-file.ts';
 import { fallbackResolvConf, parseResolvConf } from './resolv-conf.ts';
 import type { ResolvConf } from './resolv-conf.ts';
 import { Series } from './series.ts';
-import type { SeriesResult } from './series.ts';
+import type { Question, SeriesResult } from './series.ts';
 import { TcpTransport } from './tcp.ts';
 import { UdpTransport } from './udp.ts';
 
@@ -35,12 +37,20 @@ export interface StubResolverDeps {
   readonly resolvConf?: string | undefined;
   /** Path; default `/etc/hosts`. */
   readonly hosts?: string | undefined;
+  /** Of a host with addresses of both, which is used. Default: what this machine can reach, IPv4 where both. */
+  readonly family?: AddressFamily | undefined;
 }
 
 /** Sockets open at one time, over all names; questions beyond wait for one. */
 const MAX_SOCKETS = 64;
+/** For so long a question whose answer did not fit into UDP is asked over TCP from the start. */
+const TCP_REMEMBERED: Millis = 10 * 60_000;
+/** Questions remembered so; far more than a process has services. */
+const MAX_REMEMBERED = 4096;
 
 export class StubResolver {
+  /** Of a host with addresses of both families, which is used. */
+  readonly family: AddressFamily;
   readonly #clock: Clock;
   readonly #nameservers: readonly Nameserver[] | undefined;
   readonly #resolvConf: ReloadingFile<ResolvConf>;
@@ -49,13 +59,17 @@ export class StubResolver {
   readonly #tcp: TcpTransport;
   readonly #underWay = new Map<string, Promise<SeriesResult>>();
   readonly #series = new Set<Series>();
+  /** Questions whose answers need TCP, and until when that is believed. */
+  readonly #needsTcp = new Map<string, Millis>();
+  #turn = 0;
   #closed = false;
 
   /** Throws MeshError POLICY_INVALID for a nameserver that is no address. */
   constructor(deps: StubResolverDeps) {
+    this.family = deps.family ?? reachableFamily();
     this.#clock = deps.clock;
     this.#nameservers = deps.nameservers === undefined ? undefined : parseNameservers(deps.nameservers);
-    this.#resolvConf = new ReloadingFile(deps.resolvConf ?? '/etc/resolv.conf', deps.clock, parseResolvConf, fallbackResolvConf);
+    this.#resolvConf = new ReloadingFile(deps.resolvConf ?? '/etc/resolv.conf', deps.clock, (text) => parseResolvConf(text, process.env), fallbackResolvConf);
     this.#hosts = new ReloadingFile(deps.hosts ?? '/etc/hosts', deps.clock, parseHosts, new Map());
     this.#udp = new UdpTransport(MAX_SOCKETS);
     this.#tcp = new TcpTransport(deps.clock);
@@ -77,8 +91,8 @@ export class StubResolver {
    */
   async lookup<T extends QueryType>(name: string, type: T): Promise<StubAnswer<RecordsOf<T>>> {
     const asked = canonicalName(name);
-    if (isNeverAsked(asked)) return { canonical: asked, records: [], additionals: [], exists: false, truncated: false, ttl: undefined, transport: undefined, bytes: 0 };
-    return followAliases(asked, type, (alias) => this.#ask(alias, type));
+    if (isNeverAsked(asked)) return { canonical: asked, records: [], additionals: [], exists: false, truncated: false, ttl: undefined, lookup: undefined };
+    return followAliases(asked, type, (alias) => this.#ask({ name: alias, type }), () => this.#clock.now());
   }
 
   /** Ends all look-ups with an error; nothing stays open. */
@@ -88,23 +102,48 @@ export class StubResolver {
     this.#tcp.close();
   }
 
-  #ask(name: string, type: QueryType): Promise<SeriesResult> {
+  #ask(question: Question): Promise<SeriesResult> {
     if (this.#closed) return Promise.reject(new DnsError('closed', 'the resolver was closed'));
-    const question = `${type} ${name}`;
-    const underWay = this.#underWay.get(question);
+    const key = `${question.type} ${question.name}`;
+    const underWay = this.#underWay.get(key);
     if (underWay !== undefined) return underWay;
     const asked = new Promise<SeriesResult>((resolve, reject) => {
-      const servers = this.#nameservers ?? this.#resolvConf.value.nameservers;
-      const series = new Series({ clock: this.#clock, udp: this.#udp, tcp: this.#tcp }, servers, name, type, (outcome) => {
+      const context = { clock: this.#clock, udp: this.#udp, tcp: this.#tcp };
+      const series = new Series(context, this.#servers(), question, this.#transportFor(key), (outcome) => {
         this.#series.delete(series);
-        this.#underWay.delete(question);
+        this.#underWay.delete(key);
+        this.#remember(key, outcome);
         if (outcome instanceof DnsError) reject(outcome);
         else resolve(outcome);
       });
       this.#series.add(series);
     });
-    this.#underWay.set(question, asked);
+    this.#underWay.set(key, asked);
     return asked;
+  }
+
+  #servers(): readonly Nameserver[] {
+    const { nameservers, rotate } = this.#resolvConf.value;
+    const turn = rotate ? this.#turn : 0;
+    this.#turn += 1;
+    return inOrder(this.#nameservers ?? nameservers, turn, this.#clock.now());
+  }
+
+  #transportFor(key: string): 'udp' | 'tcp' {
+    const until = this.#needsTcp.get(key);
+    return this.#resolvConf.value.overTcp || (until !== undefined && this.#clock.now() < until) ? 'tcp' : 'udp';
+  }
+
+  /** An answer of 300 endpoints does not fit into UDP the next time either. Where TCP failed, UDP is tried first again. */
+  #remember(key: string, outcome: SeriesResult | DnsError): void {
+    if (outcome instanceof DnsError || outcome.transport === 'udp') {
+      this.#needsTcp.delete(key);
+      return;
+    }
+    const now = this.#clock.now();
+    if (now < (this.#needsTcp.get(key) ?? -Infinity)) return;
+    if (this.#needsTcp.size >= MAX_REMEMBERED) this.#needsTcp.clear();
+    this.#needsTcp.set(key, now + TCP_REMEMBERED);
   }
 }
 

@@ -72,9 +72,32 @@ describe('when to look up', () => {
     const short = polled(answer([1], { ttl: 2 }));
     await short.clock.advance(20 * SECOND);
     expect(Math.max(...short.gaps())).toBeLessThanOrEqual(2000);
-    const none = polled(answer([1], { ttl: 0 }));
-    await none.clock.advance(20 * SECOND);
-    expect(Math.min(...none.gaps())).toBeGreaterThanOrEqual(850);
+    const fraction = polled(answer([1], { ttl: 0.1 }));
+    await fraction.clock.advance(20 * SECOND);
+    expect(Math.min(...fraction.gaps())).toBeGreaterThanOrEqual(850);
+  });
+
+  it('comes back once after a second where the TTL is 0, then as usual', async () => {
+    const { clock, lookups, gaps, say } = polled(answer([1], { ttl: 0 }));
+    await clock.advance(2 * SECOND);
+    expect(lookups).toEqual([0, 1000]);
+    await clock.advance(60 * SECOND);
+    expect(Math.min(...gaps().slice(1))).toBeGreaterThanOrEqual(4250);
+    say(answer([1], { ttl: 30 }));
+    await clock.advance(6 * SECOND);
+    say(answer([1], { ttl: 0 }));
+    await clock.advance(10 * SECOND);
+    expect(gaps().filter((gap) => gap === 1000)).toHaveLength(2);
+  });
+
+  it('comes back later where the answer is large, yet within its TTL', async () => {
+    const large = polled(answer([1], { ttl: 30, bytes: 65_000 }));
+    await large.clock.advance(100 * SECOND);
+    expect(Math.min(...large.gaps())).toBeGreaterThan(13_000);
+    expect(Math.max(...large.gaps())).toBeLessThan(16_000);
+    const short = polled(answer([1], { ttl: 5, bytes: 65_000 }));
+    await short.clock.advance(100 * SECOND);
+    expect(Math.max(...short.gaps())).toBeLessThanOrEqual(5000);
   });
 
   it('waits no longer than 30 s, however long TTL and refresh interval are', async () => {
@@ -136,7 +159,7 @@ describe('asking for a fresh answer', () => {
     await clock.advance(0);
     expect(lookups).toEqual([0, 3000]);
     for (let port = 2; port < 12; port += 1) {
-      say(answer([port]));
+      say(answer([1, port]));
       watch.refresh('connect-error');
       await clock.advance(100);
     }
@@ -278,9 +301,47 @@ describe('what is believed', () => {
     say(answer([], { complete: false }));
     await clock.advance(5 * SECOND);
     expect([...ports()!].sort()).toEqual([1, 2, 3]);
-    say(answer([3]));
+    say(answer([3, 1]));
     await clock.advance(5 * SECOND);
+    expect(ports()).toEqual([3, 1]);
+  });
+
+  it('that more than half are gone when the next answer says so too', async () => {
+    const { clock, say, ports, watch } = polled(answer([1, 2, 3]));
+    await clock.advance(0);
+    say(answer([3, 4]));
+    await clock.advance(5 * SECOND);
+    expect([...ports()!].sort()).toEqual([1, 2, 3, 4]);
+    expect(watch.state().held).toEqual(['10.0.0.1:1', '10.0.0.1:2']);
+    await clock.advance(5 * SECOND);
+    expect(ports()).toEqual([3, 4]);
+    expect(watch.state().held).toBeUndefined();
+  });
+
+  it('soon, however long the refresh interval is', async () => {
+    const { clock, say, lookups } = polled(answer([1, 2, 3]), { knobs: { refresh: 30_000 } });
+    await clock.advance(0);
+    say(answer([3]));
+    await clock.advance(36 * SECOND);
+    expect(lookups.at(-1)! - lookups.at(-2)!).toBeLessThanOrEqual(5000);
+  });
+
+  it('that more than half are gone at once where somebody had just seen endpoints fail', async () => {
+    const { clock, say, ports, watch } = polled(answer([1, 2, 3]));
+    await clock.advance(2 * SECOND);
+    say(answer([3]));
+    watch.refresh('connect-error');
+    await clock.advance(0);
     expect(ports()).toEqual([3]);
+  });
+
+  it('alternating answers of replicas that disagree: no less than half of the endpoints at any time', async () => {
+    const { clock, say, resolved } = polled(answer([1, 2, 3, 4]));
+    for (let round = 0; round < 20; round += 1) {
+      await clock.advance(5 * SECOND);
+      say(round % 2 === 0 ? answer([5]) : answer([1, 2, 3, 4]));
+    }
+    expect(Math.min(...resolved.map((resolution) => resolution.endpoints.length))).toBe(4);
   });
 
   it('nothing of a first answer that was cut before its first endpoint', async () => {

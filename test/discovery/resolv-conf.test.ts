@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { candidateNames, parseResolvConf } from '../../src/discovery/resolv-conf.ts';
+import { candidateNames, clusterDomain, parseResolvConf } from '../../src/discovery/resolv-conf.ts';
 
 const pod = `
 # written by kubelet
@@ -30,6 +30,22 @@ describe('resolv.conf', () => {
 
   it.each(['', '# nothing', 'search a', 'nameserver', 'nameserver foo'])('%j makes no sense', (text) => expect(parseResolvConf(text)).toBeUndefined());
 });
+
+describe('the environment', () => {
+  it('has the last word on options and on the search list', () => {
+    const conf = parseResolvConf(pod, { RES_OPTIONS: 'ndots:2 rotate use-vc', LOCALDOMAIN: 'a.test b.test' });
+    expect(conf).toMatchObject({ ndots: 2, rotate: true, overTcp: true, search: ['a.test', 'b.test'] });
+    expect(parseResolvConf(pod, { LOCALDOMAIN: '' })).toMatchObject({ search: [], rotate: false, overTcp: false });
+  });
+});
+
+it.each([
+  [['shop.svc.cluster.local', 'svc.cluster.local', 'cluster.local'], 'cluster.local'],
+  [['svc.k8s.example.com'], 'k8s.example.com'],
+  [['corp.example.com', 'ns.svc.prod.internal'], 'prod.internal'],
+  [['corp.example.com'], 'cluster.local'],
+  [[], 'cluster.local'],
+])('the search list %j is of the cluster %s', (search, domain) => expect(clusterDomain(search)).toBe(domain));
 
 describe('the names that a name stands for', () => {
   const conf = { search: ['shop.svc.cluster.local', 'svc.cluster.local'], ndots: 5 };

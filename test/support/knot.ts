@@ -9,12 +9,11 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encode } from 'dns-packet';
+import { servesZone } from './dns-ready.ts';
 import { freePort } from './free-port.ts';
 import { program } from './needs.ts';
 
@@ -122,7 +121,7 @@ class KnotServer implements Knot {
     this.#process = child;
     child.stderr.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
     const end = performance.now() + 10_000;
-    while (!(await answers(this.#port, this.#origin))) {
+    while (!(await servesZone(this.#port, this.#origin))) {
       if (child.exitCode !== null || performance.now() > end) throw new Error(`knotd did not start: ${this.#output}`);
     }
   }
@@ -164,26 +163,5 @@ zone:
     zonefile-sync: -1
     journal-content: changes
 `;
-  }
-}
-
-/** Whether the zone is being served; false after 50 ms of silence. */
-async function answers(port: number, origin: string): Promise<boolean> {
-  const socket = createSocket('udp4');
-  try {
-    return await new Promise<boolean>((resolve) => {
-      const timer = setTimeout(() => resolve(false), 50);
-      const settle = (answered: boolean): void => {
-        clearTimeout(timer);
-        if (answered) resolve(true);
-        else setTimeout(() => resolve(false), 10);
-      };
-      socket.on('error', () => settle(false));
-      // NOERROR with an answer: the zone is loaded.
-      socket.on('message', (reply) => settle((reply.readUInt16BE(2) & 0xf) === 0 && reply.readUInt16BE(6) > 0));
-      socket.connect(port, '127.0.0.1', () => socket.send(encode({ type: 'query', id: 1, questions: [{ name: origin, type: 'SOA' }] })));
-    });
-  } finally {
-    socket.close();
   }
 }
