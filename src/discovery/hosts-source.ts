@@ -47,8 +47,9 @@ export class HostsSource implements Source {
   }
 }
 
-/** As long as the shortest holds. What could not be looked up this time is worth another try soon, not never. */
+/** As long as the shortest holds; for ever only where that is said of all. */
 function leastTtl(answers: readonly HostAddresses[], failed: boolean): number | undefined {
-  const ttl = Math.min(...answers.map((answer) => answer.ttl ?? 0));
-  return failed && ttl === Infinity ? undefined : ttl;
+  const said = answers.flatMap(({ ttl }) => (ttl === undefined ? [] : [ttl]));
+  const ttl = Math.min(...said);
+  return ttl === Infinity && (failed || said.length < answers.length) ? undefined : ttl;
 }

@@ -1,0 +1,246 @@
+/**
+ * Requirements of docs/discovery.md that a real nameserver and real traffic show.
+ */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterEach, expect, it } from 'vitest';
+import { createMeshClient, type MeshClient } from '../../src/index.ts';
+import { SrvSource } from '../../src/discovery/srv.ts';
+import { eventually } from '../support/eventually.ts';
+import { startServer, type Running } from '../support/http-server.ts';
+import { startKnot, type Knot, type KnotOptions } from '../support/knot.ts';
+import { needs } from '../support/needs.ts';
+import { startScriptedDns } from '../support/scripted-dns.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+import { headless, watched, type Watched, type WatchedOptions } from '../support/watched.ts';
+
+const NAME = '_http._tcp.reviews.default.svc.cluster.local';
+const RELATIVE = '_http._tcp.reviews.default.svc';
+const TARGET = '127-0-0-1.reviews.default.svc';
+
+const cleanup: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of cleanup.splice(0).reverse()) await close();
+});
+
+async function knotWith(zone: readonly string[], options: Partial<KnotOptions> = {}): Promise<Knot> {
+  const knot = await startKnot({ zone, ...options });
+  cleanup.push(() => knot.close());
+  return knot;
+}
+
+function watching(name: string, options: WatchedOptions): Watched {
+  const each = watched(name, options);
+  cleanup.push(() => each.close());
+  return each;
+}
+
+interface Replica extends Running { served: number }
+
+async function replica(after = 0): Promise<Replica> {
+  const running = await startServer((_request, response) => {
+    counted.served += 1;
+    setTimeout(() => response.end('ok'), after);
+  });
+  const counted: Replica = Object.assign(running, { served: 0 });
+  cleanup.push(() => running.close());
+  return counted;
+}
+
+const record = ({ port }: Running, ttl = 5): string => `${RELATIVE} ${ttl} SRV 0 33 ${port} ${TARGET}`;
+const zoneOf = (...replicas: Replica[]): string[] => [...replicas.map((each) => record(each)), `${TARGET} A 127.0.0.1`];
+
+function meshAt(address: string, discovery: object = {}): MeshClient {
+  const mesh = createMeshClient({ policy: { version: 1, services: { reviews: { discovery: { srv: NAME, ...discovery } } } }, nameservers: [address] });
+  cleanup.push(() => mesh.close({ timeout: 500 }));
+  return mesh;
+}
+
+async function call(mesh: MeshClient): Promise<void> {
+  const response = await mesh.fetch('http://reviews/');
+  await response.text();
+  if (!response.ok) throw new Error(String(response.status));
+}
+
+const collect = (): void => {
+  setFlagsFromString('--expose_gc');
+  (runInNewContext('gc') as () => void)();
+};
+
+needs('knot').describe('requirements of discovery, with Knot', () => {
+  it('R-3: instances that share an address are told apart by their ports: all get traffic, and only the one that stops leaves', async () => {
+    const replicas = [await replica(), await replica(), await replica()];
+    const knot = await knotWith(zoneOf(...replicas));
+    const mesh = meshAt(knot.address);
+    for (let count = 0; count < 60; count += 1) await call(mesh);
+    expect(replicas.every((each) => each.served > 0)).toBe(true);
+    await replicas[0]!.close();
+    for (let count = 0; count < 60; count += 1) await call(mesh);
+    expect(replicas.slice(1).every((each) => each.served > 20)).toBe(true);
+    expect(mesh.inspect().services[0]!.endpoints).toHaveLength(3);
+  });
+
+  it('R-4: replicas that are added and removed get and lose traffic within the refresh interval and a second', async () => {
+    const [first, second, third] = [await replica(), await replica(), await replica()];
+    const knot = await knotWith(zoneOf(first, second));
+    const mesh = meshAt(knot.address, { refresh: '2s' });
+    await call(mesh);
+    await knot.update([`add ${record(third)}`, `delete ${record(first).replace(' 5 SRV', ' SRV')}`]);
+    const keys = () => mesh.inspect().services[0]!.endpoints.map(({ endpoint }) => endpoint).sort();
+    await eventually(keys, (now) => now.join() === [`127.0.0.1:${second.port}`, `127.0.0.1:${third.port}`].sort().join(), 3000);
+    const served = first.served;
+    for (let count = 0; count < 40; count += 1) await call(mesh);
+    expect(first.served).toBe(served);
+    expect(third.served).toBeGreaterThan(0);
+  });
+
+  it('R-6: no request waits for DNS once it has answered', async () => {
+    const one = await replica();
+    const knot = await knotWith(zoneOf(one));
+    const mesh = meshAt(knot.address, { refresh: '100ms' });
+    await call(mesh);
+    knot.suspend();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const began = performance.now();
+    for (let count = 0; count < 200; count += 1) await call(mesh);
+    // A single wait for DNS would be at least half a second, and 200 of them minutes.
+    expect((performance.now() - began) / 200).toBeLessThan(50);
+    knot.resume();
+  });
+
+  it('R-7: calls before the first answer wait together, and end together with one error where there is none', async () => {
+    const silent = await startScriptedDns(() => undefined);
+    cleanup.push(() => silent.close());
+    const mesh = meshAt(silent.address);
+    const began = performance.now();
+    const results = await Promise.allSettled(Array.from({ length: 100 }, () => call(mesh)));
+    expect(results.every((result) => result.status === 'rejected' && (result.reason as { code: string }).code === 'DISCOVERY_FAILED')).toBe(true);
+    expect(performance.now() - began).toBeLessThan(8000);
+    // One series of three attempts in the first four seconds, and the beginning of the next.
+    expect(silent.queries.length).toBeLessThanOrEqual(6);
+  }, 20_000);
+
+  it('R-8: while DNS is gone the last good set stays, its age is visible, and it recovers', async () => {
+    const one = await replica();
+    const knot = await knotWith(zoneOf(one));
+    const mesh = meshAt(knot.address, { refresh: '200ms' });
+    await call(mesh);
+    const discovery = () => mesh.inspect().services[0]!.discovery;
+    for (const trouble of ['stop', 'suspend'] as const) {
+      await knot[trouble]();
+      await eventually(() => discovery().state, (state) => state === 'stale', 10_000);
+      for (let count = 0; count < 20; count += 1) await call(mesh);
+      const { age } = discovery();
+      await eventually(() => discovery().age!, (later) => later > age!);
+      if (trouble === 'stop') await knot.restart();
+      else knot.resume();
+      await eventually(() => discovery().state, (state) => state === 'fresh', 30_000);
+    }
+  }, 90_000);
+
+  it('R-10: the target "." empties a service at once', async () => {
+    const knot = await knotWith([...zoneOf(), `${RELATIVE} SRV 0 1 80 ${TARGET}`]);
+    const seen = watching(NAME, { nameservers: [knot.address], knobs: { refresh: 200 } });
+    await seen.first();
+    await knot.update([`delete ${RELATIVE} SRV`, `add ${RELATIVE} 5 SRV 0 0 0 .`]);
+    await eventually(() => seen.state().state, (state) => state === 'empty', 2000);
+    expect(seen.keys()).toEqual([]);
+  });
+
+  it('R-12: what is in flight to a removed endpoint finishes; then its connection closes', async () => {
+    const [slow, other] = [await replica(2500), await replica()];
+    const knot = await knotWith([...zoneOf(slow)]);
+    const mesh = meshAt(knot.address, { refresh: '200ms' });
+    const inFlight = call(mesh);
+    await eventually(() => slow.served === 1);
+    await knot.update([`add ${record(other)}`]);
+    await eventually(() => mesh.inspect().services[0]!.endpoints.length === 2);
+    await knot.update([`delete ${record(slow).replace(' 5 SRV', ' SRV')}`]);
+    await eventually(() => mesh.inspect().services[0]!.endpoints.length === 1);
+    for (let count = 0; count < 10; count += 1) await call(mesh);
+    expect(slow.served).toBe(1);
+    expect(slow.connections.size).toBe(1);
+    await inFlight;
+    await eventually(() => slow.connections.size === 0);
+  });
+
+  it('R-14: weights that change for all alike are no change', async () => {
+    const knot = await knotWith(headless('reviews', 3));
+    const mesh = meshAt(knot.address, { refresh: '200ms' });
+    const changes: { added: readonly string[]; removed: readonly string[] }[] = [];
+    mesh.events.on('endpoints.changed', ({ added, removed }) => void changes.push({ added, removed }));
+    await mesh.ready();
+    await knot.update([`delete ${RELATIVE} SRV`, ...[1, 2, 3, 4].map((last) => `add ${RELATIVE} 5 SRV 0 25 9080 10-1-0-${last}.reviews.default.svc`)]);
+    await eventually(() => changes.length, (length) => length === 2);
+    expect(changes[1]).toEqual({ added: ['10.1.0.4:9080'], removed: [] });
+  });
+
+  it('R-16: a ClusterIP is recognised', async () => {
+    const knot = await knotWith([...headless('reviews', 3), '_http._tcp.ratings.default.svc SRV 0 100 9080 ratings.default.svc', 'ratings.default.svc A 10.96.0.7']);
+    const ratings = await watching('_http._tcp.ratings.default.svc.cluster.local', { nameservers: [knot.address] }).first();
+    expect(ratings).toMatchObject({ virtual: true, endpoints: [{ host: '10.96.0.7' }] });
+    expect(await watching(NAME, { nameservers: [knot.address] }).first()).toMatchObject({ virtual: false });
+  });
+
+  it('R-19: a large answer is asked for less often', async () => {
+    const knot = await knotWith(headless('crowd', 800), { ttl: 30 });
+    const clock = new VirtualClock();
+    const seen = watching('_http._tcp.crowd.default.svc.cluster.local', { nameservers: [knot.address], clock });
+    expect((await seen.first()).endpoints).toHaveLength(800);
+    expect(seen.state().lookup!.bytes).toBeGreaterThan(60_000);
+    await clock.advance(13_000);
+    expect(seen.state().age).toBe(13_000);
+    await clock.advance(4_000);
+    await eventually(() => seen.state().age!, (age) => age < 13_000);
+  });
+
+  it('R-22: records that are there twice count once', async () => {
+    const knot = await knotWith([`${RELATIVE} SRV 0 1 80 ${TARGET}`, `${RELATIVE} SRV 5 1 80 ${TARGET}`, `${RELATIVE} SRV 0 1 81 ${TARGET}`, `${TARGET} A 127.0.0.1`]);
+    const seen = watching(NAME, { nameservers: [knot.address] });
+    await seen.first();
+    expect(seen.keys()).toEqual(['127.0.0.1:80', '127.0.0.1:81']);
+    expect(seen.resolutions[0]!.endpoints.every((endpoint) => endpoint.priority === 0)).toBe(true);
+  });
+
+  it('R-41: how the last answer came is there to be read, and each change is an event', async () => {
+    const knot = await knotWith(headless('reviews', 3));
+    const mesh = meshAt(knot.address, { refresh: '200ms' });
+    const changes: unknown[] = [];
+    mesh.events.on('endpoints.changed', (event) => void changes.push(event));
+    await mesh.ready();
+    const { lookup, age, state, source } = mesh.inspect().services[0]!.discovery;
+    expect(lookup).toMatchObject({ server: knot.address, transport: 'udp', rcode: 'NOERROR', ttl: 5, truncated: false, discarded: 0, dropped: [] });
+    expect(lookup!.bytes).toBeGreaterThan(200);
+    expect(lookup!.duration).toBeGreaterThan(0);
+    expect([state, source]).toEqual(['fresh', `srv ${NAME}`]);
+    expect(age).toBeLessThan(5000);
+    await knot.update([`add ${RELATIVE} 5 SRV 0 25 9080 10-1-0-9.reviews.default.svc`]);
+    await eventually(() => changes.length, (length) => length === 2);
+    expect(changes[1]).toMatchObject({ service: 'reviews', added: ['10.1.0.9:9080'], removed: [], total: 4, source: `srv ${NAME}` });
+  });
+
+  it('R-45: 300 endpoints cost less than 3 ms of this process per refresh, and 100 names of them less than 50 MB', async () => {
+    const knot = await knotWith(headless('many', 300));
+    const name = '_http._tcp.many.default.svc.cluster.local';
+    const { stub } = watching(name, { nameservers: [knot.address] });
+    const source = new SrvSource(stub, name);
+    for (let warm = 0; warm < 30; warm += 1) await source.resolve();
+    let least = Infinity;
+    for (let batch = 0; batch < 5; batch += 1) {
+      const began = process.cpuUsage();
+      for (let count = 0; count < 20; count += 1) await source.resolve();
+      const { user, system } = process.cpuUsage(began);
+      least = Math.min(least, (user + system) / 1000 / 20);
+    }
+    expect(least).toBeLessThan(3);
+
+    collect();
+    const before = process.memoryUsage();
+    const all = Array.from({ length: 100 }, () => watching(name, { nameservers: [knot.address] }));
+    await Promise.all(all.map((each) => each.first()));
+    collect();
+    const after = process.memoryUsage();
+    expect(all.every((each) => each.keys().length === 300)).toBe(true);
+    expect(after.heapUsed + after.external - before.heapUsed - before.external).toBeLessThan(50 * 1024 * 1024);
+  }, 30_000);
+});
