@@ -459,7 +459,7 @@ describe('closing', () => {
     const during = holding();
     // The scripted server's side of the TCP connection is the one more.
     expect(during['Timeout'] ?? 0).toBeLessThanOrEqual(before['Timeout'] ?? 0);
-    expect(during['UDPWRAP'] ?? 0).toBe(before['UDPWRAP'] ?? 0);
+    expect(during['UDPWrap'] ?? 0).toBe(before['UDPWrap'] ?? 0);
     expect((during['TCPSocketWrap'] ?? 0) - (before['TCPSocketWrap'] ?? 0)).toBeLessThanOrEqual(dns.open);
     waiting.close();
     seen.close();

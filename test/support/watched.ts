@@ -1,7 +1,6 @@
 /**
  * A resolver that is watched: what it told its listener, as it came.
  */
-import type { Clock } from '../../src/core/clock.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { endpointKey } from '../../src/core/endpoint.ts';
 import type { DiscoveryState, Resolution, Watch } from '../../src/core/endpoint.ts';
@@ -32,7 +31,7 @@ export interface WatchedOptions extends Partial<Omit<StubResolverDeps, 'nameserv
 }
 
 export function watched(source: DiscoverySource | string, options: WatchedOptions): Watched {
-  const { knobs = {}, clock = systemClock as Clock, random = seededRandom(5) } = options;
+  const { knobs = {}, clock = systemClock, random = seededRandom(5) } = options;
   const stub = new StubResolver({ ...options, clock, random });
   const resolutions: Resolution[] = [];
   const failures: Error[] = [];
