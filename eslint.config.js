@@ -25,6 +25,7 @@ export default defineConfig(
       '@typescript-eslint/no-empty-function': 'off', // a listener that does nothing on purpose
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_' }],
       '@typescript-eslint/only-throw-error': ['error', { allowThrowingUnknown: true, allowRethrowing: true }], // what came from elsewhere is passed on as it came
+      '@typescript-eslint/prefer-promise-reject-errors': ['error', { allowThrowingUnknown: true }], // as above
       eqeqeq: 'error',
       'no-var': 'error',
       'prefer-const': 'error',

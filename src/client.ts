@@ -122,12 +122,15 @@ export class MeshClient {
       close: () => this.close(),
     };
     this.dispatcher = new MeshDispatcher(port);
+    // Not before whoever made the client had the chance to listen.
+    const { source, hash } = this.#loaded;
+    queueMicrotask(() => this.events.emit('policy.loaded', { source, hash, generation: 1 }));
     this.fetch = meshFetch(this.dispatcher);
   }
 
   /** undici's `request`, through the mesh. */
   request(url: string | URL, options?: RequestOptions): ReturnType<typeof undici.request> {
-    return undici.request(url, { ...options, dispatcher: this.dispatcher } as Parameters<typeof undici.request>[1]);
+    return undici.request(url, { ...options, dispatcher: this.dispatcher });
   }
 
   /** Makes the mesh the process's global dispatcher, for the built-in fetch and for undici. Returns the function that undoes it. */
@@ -215,7 +218,7 @@ export class MeshClient {
       running = this.#serviceOf(request.scheme, request.authority);
       call = this.#call(running, request, options, cancellation);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     this.#calls.add(call);
     const entry = new CallInFlight(call, this.#over);

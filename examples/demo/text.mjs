@@ -30,7 +30,9 @@ export function eventText(name, event, nameOf) {
   const endpoint = event.endpoint === undefined ? '' : nameOf(event.endpoint);
   switch (name) {
     case 'endpoint.ejected':
-      return `ejects ${endpoint} for ${(event.duration / 1000).toFixed(1)} s (it succeeds at ${percent(event.successRate, 0)}, the others at ${percent(event.fleetSuccessRate, 0)})`;
+      return `ejects ${endpoint} for ${(event.duration / 1000).toFixed(1)} s (${
+        event.reason === 'unreachable' ? 'no connection' : `it succeeds at ${percent(event.successRate, 0)}, the others at ${percent(event.fleetSuccessRate, 0)}`
+      })`;
     case 'endpoint.returned':
       return `takes ${endpoint} back`;
     case 'endpoint.ejection.limited':

@@ -6,6 +6,10 @@
  *                               ├──failure or overload, for longer────────┤
  *                               └──local or cancelled, due at once────────┘
  *
+ * No connection is no matter of statistics: nothing can be done there now, and it says so of itself alone. One such failure is
+ * enough, as a gRPC subchannel in TRANSIENT_FAILURE gets no calls until its backoff is over. The limits hold all the same, and
+ * where the others fail as well the fault is likely on this side.
+ *
  * The next ejection of an endpoint takes twice as long, unless it stayed healthy for as long as the last one took, or for the
  * window of what is counted where that is longer. That an overload fails the trial is linkerd2-proxy's choice (breaker/unified.rs).
  *
@@ -17,7 +21,7 @@
  * everything is decided and reported just the same; it is the choice of candidates that does not look (candidates.ts).
  */
 import type { Millis } from '../core/clock.ts';
-import type { Emit } from '../core/events.ts';
+import type { EjectionReason, Emit } from '../core/events.ts';
 import type { OutcomeKind } from '../core/outcome.ts';
 import type { OutlierKnobs, Switchable } from '../core/policy.ts';
 import { below, type Random } from '../core/random.ts';
@@ -84,22 +88,24 @@ export class Ejection implements Judge {
     const knobs = this.#deps.knobs();
     if (outcome === 'success') this.#return(node, last, now);
     else if (outcome === 'local' || outcome === 'cancelled' || knobs === 'off') this.#move(node, last, now);
-    else this.#eject(node, last.since, last.ejections + 1, node.recent(now, knobs.relative.window), this.#others(node, now, knobs), now, knobs);
+    else this.#eject(node, 'trial-failed', last.since, last.ejections + 1, node.recent(now, knobs.relative.window), this.#others(node, now, knobs), now, knobs);
   }
 
-  failed(node: Node, now: Millis): void {
+  failed(node: Node, now: Millis, unreachable: boolean): void {
     const knobs = this.#deps.knobs();
     const state = node.ejection;
     if (knobs === 'off' || state.kind !== 'available' || this.#nodes.length < 2) return;
     const own = node.recent(now, knobs.relative.window);
     // Cheap answers first: in an outage this is asked for every attempt.
-    if (own.successes + own.failures < knobs.relative.minRequests || 1 - successRate(own) <= knobs.relative.gap) return;
-    if (!node.standsOut(knobs.relative.sigmas)) return;
+    if (!unreachable) {
+      if (own.successes + own.failures < knobs.relative.minRequests || 1 - successRate(own) <= knobs.relative.gap) return;
+      if (!node.standsOut(knobs.relative.sigmas)) return;
+    }
     const others = this.#others(node, now, knobs);
-    if (!isOutlier(own, others, knobs.relative)) return;
+    if (unreachable ? successRate(others) <= knobs.relative.fleetAbove : !isOutlier(own, others, knobs.relative)) return;
     if (this.#ejected >= mostEjected(this.#nodes.length, knobs.ejection)) return this.#limited(node);
     const rested = now - state.since >= Math.max(state.duration, knobs.relative.window);
-    this.#eject(node, now, rested ? 1 : state.ejections + 1, own, others, now, knobs);
+    this.#eject(node, unreachable ? 'unreachable' : 'outlier', now, rested ? 1 : state.ejections + 1, own, others, now, knobs);
   }
 
   #others(node: Node, now: Millis, knobs: OutlierKnobs): Tally {
@@ -124,10 +130,10 @@ export class Ejection implements Judge {
     emit('endpoint.ejection.limited', { service, endpoint: node.key, ejected: this.#ejected, total: this.#nodes.length });
   }
 
-  #eject(node: Node, since: Millis, ejections: number, own: Tally, others: Tally, now: Millis, knobs: OutlierKnobs): void {
+  #eject(node: Node, reason: EjectionReason, since: Millis, ejections: number, own: Tally, others: Tally, now: Millis, knobs: OutlierKnobs): void {
     const duration = ejectionDuration(ejections, knobs.ejection, this.#deps.random);
     const rates = { successRate: successRate(own), fleetSuccessRate: successRate(others) };
-    this.#move(node, { kind: 'ejected', since, until: now + duration, ejections, duration, ...rates }, now);
+    this.#move(node, { kind: 'ejected', since, until: now + duration, ejections, duration, reason, ...rates }, now);
   }
 
   #return(node: Node, last: Ejected, now: Millis): void {
@@ -148,8 +154,8 @@ export class Ejection implements Judge {
     }
     // A trial that said nothing goes back to the ejection it was of, which is no new one.
     if (next.kind === 'ejected' && !(last.kind === 'trial' && last.of === next)) {
-      const { duration, ejections, successRate, fleetSuccessRate } = next;
-      emit('endpoint.ejected', { service, endpoint: node.key, duration, ejections, successRate, fleetSuccessRate });
+      const { reason, duration, ejections, successRate, fleetSuccessRate } = next;
+      emit('endpoint.ejected', { service, endpoint: node.key, reason, duration, ejections, successRate, fleetSuccessRate });
       ejected();
     }
     moved(now);

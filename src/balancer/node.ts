@@ -7,6 +7,7 @@
  * (ejection.ts); the node tells it what happened.
  */
 import type { Clock, Millis } from '../core/clock.ts';
+import type { EjectionReason } from '../core/events.ts';
 import { endpointKey, type Endpoint, type EndpointKey } from '../core/endpoint.ts';
 import { OutcomeWindow } from '../core/outcome-window.ts';
 import type { Outcome, OutcomeKind } from '../core/outcome.ts';
@@ -35,7 +36,8 @@ export interface Ejected {
   /** In a row, this one included. */
   readonly ejections: number;
   readonly duration: Millis;
-  /** Why: its success rate then, and that of the others. */
+  readonly reason: EjectionReason;
+  /** Its success rate then, and that of the others. */
   readonly successRate: number;
   readonly fleetSuccessRate: number;
 }
@@ -62,8 +64,8 @@ export interface Judge {
   begun(node: Node, ticket: Ticket, now: Millis): void;
   /** Its trial attempt has an outcome. Called before a success is recorded and after anything else is. */
   tried(node: Node, outcome: OutcomeKind, now: Millis): void;
-  /** A failure has been recorded. */
-  failed(node: Node, now: Millis): void;
+  /** A failure has been recorded. `unreachable`: there was not even a connection. */
+  failed(node: Node, now: Millis, unreachable: boolean): void;
 }
 
 /** What all nodes of a cluster share. */
@@ -168,7 +170,7 @@ export class Node implements Candidate {
     const elapsed = now - ticket.startedAt;
     this.#load.observe(outcome, elapsed, now);
     if (outcome.kind === 'success') this.#context.fleet.observe(elapsed);
-    if (outcome.kind === 'success' || outcome.kind === 'failure') this.#record(outcome.kind === 'failure', now);
+    if (outcome.kind === 'success' || outcome.kind === 'failure') this.#record(outcome, now);
     if (trial && outcome.kind !== 'success') this.#context.judge.tried(this, outcome.kind, now);
   }
 
@@ -181,7 +183,7 @@ export class Node implements Candidate {
     const now = this.#context.clock.now();
     this.#window.revise(now, knobs.relative.window);
     this.#matched.observe(true, this.#context.tally);
-    this.#context.judge.failed(this, now);
+    this.#context.judge.failed(this, now, false);
   }
 
   /** For the ticket alone. */
@@ -189,12 +191,13 @@ export class Node implements Candidate {
     this.#inFlight.end();
   }
 
-  #record(failed: boolean, now: Millis): void {
+  #record({ kind, unreachable }: Outcome, now: Millis): void {
     const knobs = this.#context.outlier();
     if (knobs === 'off') return;
+    const failed = kind === 'failure';
     this.#window.record(failed, now, knobs.relative.window);
     this.#matched.observe(failed, this.#context.tally);
-    if (failed) this.#context.judge.failed(this, now);
+    if (failed) this.#context.judge.failed(this, now, unreachable === true);
   }
 }
 

@@ -51,8 +51,9 @@ export function describe(node: Node, outlier: Switchable<OutlierKnobs>, clock: C
     ...(outlier === 'off' ? {} : { recent: node.recent(now, outlier.relative.window) }),
   };
   if (state.kind === 'available') return snapshot;
-  const { until, ejections, successRate, fleetSuccessRate } = state.kind === 'ejected' ? state : state.of;
-  const why = `success rate ${percent(successRate)}, that of the others ${percent(fleetSuccessRate)}`;
+  const { until, reason, ejections, successRate, fleetSuccessRate } = state.kind === 'ejected' ? state : state.of;
+  const rates = `success rate ${percent(successRate)}, that of the others ${percent(fleetSuccessRate)}`;
+  const why = reason === 'unreachable' ? 'no connection could be made' : reason === 'outlier' ? rates : `a trial failed; ${rates}`;
   return { ...snapshot, ejection: { until: Math.round(clock.wall() + until - now), ejections, why } };
 }
 

@@ -13,11 +13,13 @@ interface Order {
   readonly lesser: readonly string[];
   readonly greater: readonly string[];
   readonly strictly?: true;
+  /** `lesser` simply never comes to act where it is greater: what nobody wrote is no contradiction. */
+  readonly yields?: true;
 }
 
 /** All of durations. */
 const orders: readonly Order[] = [
-  { lesser: ['attemptTimeout'], greater: ['deadline'], strictly: true },
+  { lesser: ['attemptTimeout'], greater: ['deadline'], strictly: true, yields: true },
   { lesser: ['discovery', 'refresh'], greater: ['discovery', 'maxStale'] },
   { lesser: ['outlier', 'ejection', 'base'], greater: ['outlier', 'ejection', 'max'] },
   { lesser: ['retry', 'backoff', 'base'], greater: ['retry', 'backoff', 'max'] },
@@ -26,7 +28,7 @@ const orders: readonly Order[] = [
 
 /** `scope` is where these knobs were written: `defaults` or a service. What it inherited whole was judged where that stands. */
 export function addContradictions(policy: ServicePolicy, scope: Path, source: PolicySource, problems: ProblemList): void {
-  for (const { lesser, greater, strictly } of orders) {
+  for (const { lesser, greater, strictly, yields } of orders) {
     const less = at(policy, lesser);
     const more = at(policy, greater);
     // `off` contradicts nothing.
@@ -34,6 +36,7 @@ export function addContradictions(policy: ServicePolicy, scope: Path, source: Po
     if (less < more || (less === more && strictly === undefined)) continue;
     const lesserIsWritten = source.at([...scope, ...lesser]) !== undefined;
     const greaterIsWritten = source.at([...scope, ...greater]) !== undefined;
+    if (yields === true && !lesserIsWritten && source.at(['defaults', ...lesser]) === undefined) continue;
     if (lesserIsWritten) {
       const bound = strictly === true ? 'less than' : 'at most';
       add([...scope, ...lesser], `${bound} ${says(greater, more, greaterIsWritten)}`, source, problems);

@@ -126,7 +126,7 @@ function documentSchema(bareNumbers: boolean) {
         ).optional(),
         budget: mapping(
           {
-            perSuccess: knob(share(), core.retry.budget.perSuccess, 'What each success adds; a retry takes 100%.'),
+            perSuccess: knob(share(), core.retry.budget.perSuccess, 'What each success adds; a retry takes 100%, unless nothing was sent.'),
             cap: knob(number(0, 100_000), core.retry.budget.cap, 'The most retries that are saved up, and what a client starts with.'),
           },
           'Keeps retries a small share of the traffic when everything fails.',

@@ -55,7 +55,7 @@ export interface RequestBody {
   /** Whether `open()` may be called again: whole in memory, or nothing of it is lost yet. */
   readonly replayable: boolean;
   /** What the caller's own stream or iterator threw while it was read; undefined if nothing did. */
-  readonly failure: unknown;
+  readonly failure: Error | undefined;
   /** No further attempt will open it: forget what was kept for a replay. */
   release(): void;
 }

@@ -74,6 +74,8 @@ export interface DiscoveryState {
   readonly lastError: string | undefined;
   /** Of the last good answer; absent where it did not come from DNS. */
   readonly lookup?: LookupFacts;
+  /** As `Resolution.virtual`; absent where it is not. */
+  readonly virtual?: true;
   /** Endpoints that the last answer did not name, and that are kept until the next one: too many went at once. */
   readonly held?: readonly EndpointKey[];
 }

@@ -19,7 +19,7 @@ export interface MeshEventMap {
   /** Somebody asked for a look-up ahead of its time. */
   'discovery.refresh': { service: string; reason: RefreshReason };
   /** An endpoint gets no traffic until `until`, then one trial attempt. */
-  'endpoint.ejected': { service: string; endpoint: EndpointKey; duration: Millis; ejections: number; successRate: number; fleetSuccessRate: number };
+  'endpoint.ejected': { service: string; endpoint: EndpointKey; reason: EjectionReason; duration: Millis; ejections: number; successRate: number; fleetSuccessRate: number };
   /** An endpoint would have been ejected, but too few would have remained. */
   'endpoint.ejection.limited': { service: string; endpoint: EndpointKey; ejected: number; total: number };
   /** A trial attempt succeeded: the endpoint is back. */
@@ -38,6 +38,12 @@ export interface MeshEventMap {
 }
 
 export type MeshEventName = keyof MeshEventMap;
+
+/**
+ * Why an endpoint is ejected: it fails more than the others · no connection could be made · it failed the trial after an
+ * ejection, whatever that was for.
+ */
+export type EjectionReason = 'outlier' | 'unreachable' | 'trial-failed';
 
 /** What machines are given to report with. */
 export type Emit = <Name extends MeshEventName>(name: Name, event: MeshEventMap[Name]) => void;

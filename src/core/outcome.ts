@@ -11,6 +11,8 @@ export interface Outcome {
   readonly kind: OutcomeKind;
   /** How long the server asked us to stay away (Retry-After); undefined where it did not say. */
   readonly retryAfter?: Millis | undefined;
+  /** There was no connection: whatever is or was at this address cannot be talked to now. */
+  readonly unreachable?: true;
 }
 
 const outcomes: { readonly [Kind in OutcomeKind]: Outcome } = {
@@ -20,6 +22,8 @@ const outcomes: { readonly [Kind in OutcomeKind]: Outcome } = {
   local: { kind: 'local' },
   cancelled: { kind: 'cancelled' },
 };
+
+const unreachable: Outcome = { kind: 'failure', unreachable: true };
 
 /** What the headers of a reply say; pure, so that every layer may ask for itself. `wall` is the time of day, for Retry-After dates. */
 export function classifyReply(reply: { readonly status: number; header(name: string): string | undefined }, wall: Millis): Outcome {
@@ -42,6 +46,7 @@ export function classifyReply(reply: { readonly status: number; header(name: str
 export function classifyError(error: unknown): Outcome {
   if (!(error instanceof MeshError)) return outcomes.local;
   if (error.code === 'DEADLINE_EXCEEDED' && error.sent === 'yes') return outcomes.cancelled;
+  if (error.code === 'CONNECT_FAILED' && error.outcome === 'failure') return unreachable;
   return outcomes[error.outcome];
 }
 

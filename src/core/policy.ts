@@ -36,7 +36,13 @@ export interface ConfirmEmptyKnobs {
 export type DiscoverySource =
   | { readonly kind: 'srv'; readonly name: string }
   | { readonly kind: 'dns'; readonly name: string; readonly port: number }
-  | { readonly kind: 'endpoints'; readonly endpoints: readonly { readonly host: string; readonly port: number }[] };
+  | { readonly kind: 'endpoints'; readonly endpoints: readonly { readonly host: string; readonly port: number }[] }
+  /** A JSON file; its form is in docs/discovery.md. */
+  | { readonly kind: 'file'; readonly path: string }
+  /** EndpointSlices of a Kubernetes Service, listed and watched. The port is its name, or its number in the pods. */
+  | { readonly kind: 'kubernetes'; readonly service: string; readonly namespace?: string | undefined; readonly port: string | number }
+  /** The first that answers. */
+  | { readonly kind: 'chain'; readonly sources: readonly DiscoverySource[] };
 
 export interface DiscoveryKnobs {
   /** Longest time between two look-ups; jittered downwards. A smaller TTL wins. */
@@ -105,7 +111,7 @@ export interface RetryKnobs {
   /** A server's Retry-After is waited for up to this; where it asks for more, there is no retry. */
   readonly retryAfter: { readonly max: Millis };
   readonly budget: {
-    /** What each success adds; a retry takes 1. */
+    /** What each success adds; a retry takes 1, unless nothing was sent. */
     readonly perSuccess: number;
     /** The most that is saved up, and what a client starts with. */
     readonly cap: number;

@@ -3,6 +3,9 @@
  *
  *     success:  level ← min(cap, level + perSuccess)          retry:  level ← level − 1, if level ≥ 1
  *
+ * A retry of what was provably never sent is free (gRPC A6: transparent retries are not throttled): it adds nothing to the load
+ * of the service, and a replica that is gone must not eat up what resets elsewhere will need.
+ *
  * So over any while there are at most cap + perSuccess · successes retries. When nothing succeeds, retries stop after `cap`
  * of them and stay stopped, however many calls fail: a service that is down is not asked three times as often. A floor of
  * retries per second, as Finagle's and Linkerd's budgets have, is given by every client of a fleet at once and keeps an

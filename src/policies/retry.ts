@@ -9,7 +9,7 @@
  *     the policy allows as many                      max-retries
  *     the server does not ask to be left alone       retry-after
  *     it would begin before the deadline             deadline
- *     it is paid for                                 budget, last: nothing is spent on a retry that is refused
+ *     it is paid for, if anything was sent           budget, last: nothing is spent on a retry that is refused
  *
  * The word on the right is the reason given where the first holds and that one does not: in an event, and as
  * `retrySuppressed` of the error. A reply that is not retried, 503 or not, is the answer.
@@ -54,6 +54,8 @@ export function retry({ clock, random, budget, emit }: RetryDeps): (next: Servic
     if (askedFor > knobs.retryAfter.max) return 'retry-after';
     const delay = Math.max(askedFor, backoff(number, knobs.backoff, random, previous));
     if (clock.now() + delay >= call.deadline) return 'deadline';
+    // What was never sent has cost the service nothing; the number of retries bounds it.
+    if (reply === undefined && evidence(error) === 'no') return delay;
     return budget.withdraw() ? delay : 'budget';
   }
 

@@ -42,7 +42,7 @@ export interface NewHandler {
 }
 
 export function callerSink(handler: RawHandler | NewHandler): CallerSink {
-  return 'onRequestStart' in handler && typeof handler.onRequestStart === 'function' ? new NewSink(handler) : new RawSink(handler as RawHandler);
+  return 'onRequestStart' in handler && typeof handler.onRequestStart === 'function' ? new NewSink(handler) : new RawSink(handler);
 }
 
 /** The error that the caller should see: the reason they gave themselves when they left, else ours. */

@@ -9,17 +9,25 @@
  * - undici forgets a client whose connection failed; we keep the list, so that `destroy` leaves nothing behind.
  * - Its own timers are coarse (a connect timeout of 300 ms fires after a second) and start late; ours replace them.
  */
+import { AsyncResource } from 'node:async_hooks';
 import { isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Client, Dispatcher, Pool } from 'undici';
 import type { Attempt, HeaderList, Reply, Transport } from '../core/call.ts';
-import type { Clock, Millis } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import { endpointKey } from '../core/endpoint.ts';
-import { MeshError } from '../core/errors.ts';
+import { type MeshError } from '../core/errors.ts';
 import type { ConnectionKnobs } from '../core/policy.ts';
 import { Exchange } from './exchange.ts';
+import { ConnectTimeout } from './transport-errors.ts';
 import * as undici from './undici.ts';
+
+/**
+ * A socket keeps the async context in which it was opened, and what it brings later would be handled in that of whichever call
+ * happened to open it. Connections belong to nobody.
+ */
+const nobody = new AsyncResource('inmesh.connection');
 
 interface EndpointPool {
   readonly endpoint: Endpoint;
@@ -56,7 +64,7 @@ export class EndpointPools implements Transport {
       const exchange = new Exchange(attempt, endpoint, this.#deps.clock, resolve, reject);
       if (exchange.over) return;
       const options = {
-        method: request.method as Dispatcher.HttpMethod,
+        method: request.method,
         path: request.path,
         headers: mergeHeaders(request.headers, request.authority, attempt.headers),
         body: request.body === undefined ? null : request.body.open(),
@@ -85,7 +93,7 @@ export class EndpointPools implements Transport {
     if (pool.stats.connected > 0) return;
     await new Promise<void>((resolve) => {
       const options = { method: 'HEAD', path: '/', servername: serverName } as Dispatcher.DispatchOptions;
-      pool.dispatch(options, withdrawnOnceConnected(resolve) as unknown as Dispatcher.DispatchHandler);
+      pool.dispatch(options, withdrawnOnceConnected(resolve));
     });
   }
 
@@ -121,7 +129,7 @@ export class EndpointPools implements Transport {
       headersTimeout: 0,
       bodyTimeout: 0,
       factory: (url, options) => {
-        const client = new undici.Client(url, options as Client.Options);
+        const client = new undici.Client(url, options);
         clients.add(client);
         client.on('connectionError', () => {
           clients.delete(client);
@@ -141,16 +149,19 @@ export class EndpointPools implements Transport {
 
   /** undici's connector under a timer of ours. */
   #connector(): NonNullable<Client.Options['connect']> {
-    const connect = undici.buildConnector({ timeout: 0, allowH2: false }) as unknown as (options: object, callback: ConnectCallback) => Socket;
-    return ((options: object, callback: ConnectCallback) => {
-      const limit: Millis = this.#deps.knobs().connectTimeout;
-      const timer = this.#deps.clock.after(limit, () => socket.destroy(new Error(`not connected within ${limit} ms`)), 'background');
-      const socket = connect(options, (error, connected) => {
+    const { clock, knobs } = this.#deps;
+    const connect = undici.buildConnector({ timeout: 0, allowH2: false }) as unknown as Connector;
+    const timed: Connector = (options, callback) => {
+      const limit = knobs().connectTimeout;
+      const due = clock.now() + limit;
+      const timer = clock.after(limit, () => socket.destroy(new ConnectTimeout(limit, clock.now() - due)), 'background');
+      const socket = nobody.runInAsyncScope(connect, undefined, options, (error: Error | null, connected: Socket | null) => {
         timer.cancel();
         callback(error, connected);
       });
       return socket;
-    }) as unknown as NonNullable<Client.Options['connect']>;
+    };
+    return timed as unknown as NonNullable<Client.Options['connect']>;
   }
 }
 
@@ -170,7 +181,7 @@ function withdrawnOnceConnected(done: () => void): object {
   };
 }
 
-type ConnectCallback = (error: Error | null, socket: Socket | null) => void;
+type Connector = (options: object, callback: (error: Error | null, socket: Socket | null) => void) => Socket;
 
 /** SNI and certificate name: the host of the authority; an IP address is not a server name (RFC 6066 §3). */
 function hostOf(authority: string): string {

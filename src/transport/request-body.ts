@@ -56,7 +56,7 @@ class StreamedBody implements RequestBody {
   #reading: Promise<void> | undefined;
   /** Counts openings: a reader of an abandoned attempt stops at its next chunk. */
   #reader = 0;
-  failure: unknown;
+  failure: Error | undefined;
 
   constructor(source: AsyncIterator<unknown> | Iterator<unknown>, limit: number) {
     this.#source = source;
@@ -99,15 +99,15 @@ class StreamedBody implements RequestBody {
 
   async #pull(): Promise<void> {
     try {
-      const { value, done } = await this.#source.next();
-      if (done === true) {
+      const step: IteratorResult<unknown, unknown> = await this.#source.next();
+      if (step.done === true) {
         this.#ended = true;
       } else {
-        this.#kept.push(value);
-        this.#keptBytes += byteLength(value);
+        this.#kept.push(step.value);
+        this.#keptBytes += byteLength(step.value);
       }
     } catch (error) {
-      this.failure = error ?? new Error('the request body failed without saying why');
+      this.failure = error instanceof Error ? error : new Error(`the request body failed with ${String(error)}`);
       this.#ended = true;
     } finally {
       this.#reading = undefined;

@@ -5,6 +5,7 @@
  * written. What fails before that never left. A reset after it proves nothing, also on a reused socket: that the
  * connection was idle says how it was chosen, not that the request was not processed.
  */
+import type { Millis } from '../core/clock.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import { endpointKey } from '../core/endpoint.ts';
 import { MeshError, type Sent } from '../core/errors.ts';
@@ -12,8 +13,24 @@ import { MeshError, type Sent } from '../core/errors.ts';
 /** What the caller got wrong; every endpoint would say the same. */
 const CALLERS_MISTAKES = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'ERR_INVALID_ARG_TYPE']);
 
-/** The pool was closed between the pick and the send: nobody's fault, and nothing was sent. */
-const POOL_GONE = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED']);
+/**
+ * No connection, and not the endpoint's fault: the pool was closed between the pick and the send, or this machine has no
+ * descriptors, ports or memory left. To eject endpoints for that would take a healthy fleet down.
+ */
+const OUR_OWN = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED', 'EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'EACCES', 'EPERM']);
+
+/** A timer that fires this late fired in a process that stood still; the connection may have been there long since. */
+const STALL: Millis = 100;
+
+/** What ends a connection that was not made in time. */
+export class ConnectTimeout extends Error {
+  readonly stalled: boolean;
+
+  constructor(limit: Millis, late: Millis) {
+    super(`not connected within ${limit} ms`);
+    this.stalled = late >= STALL && late >= limit / 10;
+  }
+}
 
 export interface ErrorContext {
   readonly service: string;
@@ -40,7 +57,7 @@ export function toMeshError(error: unknown, context: ErrorContext): MeshError {
     return new MeshError('INVALID_REQUEST', `${service}: the request could not be sent: ${what}`, details);
   }
   if (sent === 'no') {
-    const outcome = POOL_GONE.has(code) ? 'local' : 'failure';
+    const outcome = OUR_OWN.has(code) || (error instanceof ConnectTimeout && error.stalled) ? 'local' : 'failure';
     return new MeshError('CONNECT_FAILED', `${service}: could not connect to ${endpoint}: ${what}`, { ...details, outcome });
   }
   if (code === 'UND_ERR_HEADERS_TIMEOUT') {

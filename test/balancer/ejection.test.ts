@@ -24,9 +24,29 @@ describe('ejection', () => {
     expect(world.state(bad).state).toBe('ejected');
     expect(picked(world)).not.toContain(bad);
     expect(world.events('endpoint.ejected')).toEqual([
-      { service: 'reviews', endpoint: `${bad}:80`, duration: 1_000, ejections: 1, successRate: 0, fleetSuccessRate: 1 },
+      { service: 'reviews', endpoint: `${bad}:80`, reason: 'outlier', duration: 1_000, ejections: 1, successRate: 0, fleetSuccessRate: 1 },
     ]);
     expect(world.refreshed).toEqual(['ejection']);
+  });
+
+  it('needs no statistics where there was not even a connection', () => {
+    const { world, node } = setUp();
+    // It has served well so far, and the others are as good: one refused connection says all the same that nobody is there.
+    for (let number = 0; number < 5; number += 1) world.attempts(world.node(`10.0.0.${number}`), 'success', 100);
+    world.unreachable(node);
+    expect(world.events('endpoint.ejected')).toMatchObject([{ endpoint: `${bad}:80`, reason: 'unreachable' }]);
+    expect(world.state(bad).state).toBe('ejected');
+    expect(picked(world)).not.toContain(bad);
+  });
+
+  it('for want of a connection happens to no more than the share that may be, and to nobody where the others fail as well', () => {
+    const { world } = setUp();
+    for (let number = 0; number < 5; number += 1) world.unreachable(world.node(`10.0.0.${number}`));
+    expect(world.cluster.snapshot().filter((one) => one.state === 'ejected').length).toBeLessThanOrEqual(mostEjected(5, exact.ejection));
+    const failing = setUp();
+    for (let number = 1; number < 5; number += 1) failing.world.attempts(failing.world.node(`10.0.0.${number}`), 'failure', 20);
+    failing.world.unreachable(failing.node);
+    expect(failing.world.state(bad).state).toBe('available');
   });
 
   it('is decided when an attempt fails, after the fewest attempts that can tell', () => {

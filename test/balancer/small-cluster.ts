@@ -92,6 +92,13 @@ export class SmallCluster {
     for (let number = 0; number < count; number += 1) this.attempt(node, kind);
   }
 
+  /** One attempt that finds no connection to this node. */
+  unreachable(node: Node): void {
+    const ticket = node.begin();
+    ticket.settle({ kind: 'failure', unreachable: true });
+    ticket.release();
+  }
+
   /** All others do well and this one does not, until it is ejected. Returns its node. */
   eject(host: string, knownNode?: Node): Node {
     const node = knownNode ?? this.node(host);

@@ -8,10 +8,12 @@ test('an attempt that may take as long as its call is told where it was written'
   ]);
 });
 
+test('a deadline below an attempt timeout that nobody wrote is no contradiction: the deadline comes first', () => {
+  const { services } = accepted('version: 1\nservices:\n  a:\n    deadline: 5s\n');
+  expect(services.get('a')!.policy).toMatchObject({ deadline: 5000, attemptTimeout: 10_000 });
+});
+
 test('a deadline below an inherited attempt timeout is told where it was written', () => {
-  expect(refusals('version: 1\nservices:\n  a:\n    deadline: 5s\n')).toEqual([
-    'policy.yaml:4:15 services.a.deadline: "5s" (expected: more than attemptTimeout, which is 10s unless attemptTimeout is set here too)',
-  ]);
   expect(refusals('version: 1\ndefaults: { attemptTimeout: 20s }\nservices:\n  a:\n    deadline: 15s\n  b:\n    attemptTimeout: 40s\n')).toEqual([
     'policy.yaml:5:15 services.a.deadline: "15s" (expected: more than attemptTimeout, which is 20s unless attemptTimeout is set here too)',
     'policy.yaml:7:21 services.b.attemptTimeout: "40s" (expected: less than deadline, which is 30s unless deadline is set here too)',
@@ -19,7 +21,7 @@ test('a deadline below an inherited attempt timeout is told where it was written
 });
 
 test('a contradiction in the defaults is told once, not for each service that inherits it', () => {
-  expect(refusals('version: 1\ndefaults: { deadline: 5s }\nservices: { a: , b: { retry: off }, c: }')).toHaveLength(1);
+  expect(refusals('version: 1\ndefaults: { deadline: 5s, attemptTimeout: 5s }\nservices: { a: , b: { retry: off }, c: }')).toHaveLength(1);
 });
 
 test('what is off contradicts nothing', () => {

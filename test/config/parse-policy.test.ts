@@ -35,8 +35,8 @@ unknownHost: deny
 });
 
 test('a contradiction is told beside the mistakes of other services', () => {
-  const lines = refusals('version: 1\nservices:\n  a: { deadline: soon }\n  b: { deadline: 5s }\n  c: { hosts: [b] }\n');
-  expect(lines.map((line) => line.split(' ')[1])).toEqual(['services.a.deadline:', 'services.b.deadline:', 'services.c.hosts[0]:']);
+  const lines = refusals('version: 1\nservices:\n  a: { deadline: soon }\n  b: { deadline: 5s, attemptTimeout: 5s }\n  c: { hosts: [b] }\n');
+  expect(lines.map((line) => line.split(' ')[1])).toEqual(['services.a.deadline:', 'services.b.attemptTimeout:', 'services.c.hosts[0]:']);
 });
 
 test('a mistake in the defaults does not make its services wrong', () => {

@@ -32,6 +32,11 @@ describe('an error', () => {
     expect([of('CONNECT_FAILED'), of('OVERLOADED'), of('CANCELLED'), of('ATTEMPT_TIMEOUT', { outcome: 'local' })]).toEqual(['failure', 'local', 'cancelled', 'local']);
   });
 
+  it('of a connection that could not be made says that nobody can be reached there, unless the fault is ours', () => {
+    expect(classifyError(new MeshError('CONNECT_FAILED', ''))).toEqual({ kind: 'failure', unreachable: true });
+    expect(classifyError(new MeshError('CONNECT_FAILED', '', { outcome: 'local' }))).toEqual({ kind: 'local' });
+  });
+
   it('that is no MeshError is this process’s own', () => {
     expect(classifyError(new TypeError('oops')).kind).toBe('local');
     expect(classifyError(undefined).kind).toBe('local');

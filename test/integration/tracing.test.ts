@@ -170,7 +170,7 @@ describe('instrumentation-undici', () => {
 
 describe('the application', () => {
   // Fails until the transport opens its connections in an async context of nobody's.
-  it.fails('may trace in its handlers of the body: a connection does not keep the context in which it was opened', async () => {
+  it('may trace in its handlers of the body: a connection does not keep the context in which it was opened', async () => {
     let finish = (): void => {};
     const slow = await startServer((_, response) => {
       response.write('half, ');

@@ -182,6 +182,7 @@ describe('concurrency limit', () => {
           for (const reply of replies) reply.end();
           await settle();
         }
+        await settle();
         expect([limit.inFlight, limit.queued]).toEqual([0, 0]);
         for (const { call, reply, error } of started) expect(reply ?? error, call.service).toBeDefined();
       }),

@@ -184,7 +184,7 @@ describe('retry', () => {
   });
 
   it('begins nothing that would begin after the deadline', async () => {
-    const setting = setUp([refused()], {}, { deadline: 60 });
+    const setting = setUp([reset()], {}, { deadline: 60 });
     expect(await outcome(setting)).toMatchObject({ retrySuppressed: 'deadline', attempts: 2 });
     expect(setting.times).toEqual([0, 25]);
     expect(setting.budget.level).toBe(9);
@@ -224,7 +224,7 @@ describe('retry', () => {
   });
 
   it('spends a budget that only successes fill', async () => {
-    const setting = setUp([refused()], { budget: { perSuccess: 0.5, cap: 3 } });
+    const setting = setUp([reset()], { budget: { perSuccess: 0.5, cap: 3 } });
     await outcome(setting);
     const second = setting.run(fakeCall({ policy: setting.call.policy, startedAt: setting.clock.now() }));
     await setting.clock.advance(1000);
@@ -237,12 +237,19 @@ describe('retry', () => {
     const setting = setUp([reset()], {}, { request: { method: 'POST' } });
     await outcome(setting);
     expect(setting.budget.level).toBe(10);
-    const earning = setUp([refused(), ok()], { budget: { perSuccess: 0.1, cap: 10 } });
+    const earning = setUp([reset(), ok()], { budget: { perSuccess: 0.1, cap: 10 } });
     await outcome(earning);
     expect(earning.budget.level).toBeCloseTo(9.1);
-    const failing = setUp([refused(), new FakeReply(500)]);
+    const failing = setUp([reset(), new FakeReply(500)]);
     await outcome(failing);
     expect(failing.budget.level).toBe(9);
+  });
+
+  it('takes nothing for a retry of what was never sent: a replica that is gone must not use up what resets will need', async () => {
+    const setting = setUp([refused()], { budget: { perSuccess: 0, cap: 0 } });
+    expect(await outcome(setting)).toMatchObject({ code: 'CONNECT_FAILED', attempts: 3, retrySuppressed: 'max-retries' });
+    const mixed = setUp([refused(), reset()], { budget: { perSuccess: 0, cap: 0 } });
+    expect(await outcome(mixed)).toMatchObject({ code: 'CONNECTION_RESET', attempts: 2, retrySuppressed: 'budget' });
   });
 
   it('shows its name in the trace of an error', async () => {

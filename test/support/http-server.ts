@@ -35,12 +35,12 @@ async function listen<Kind extends Server | TcpServer>(server: Kind, host: strin
       if (server.listening) await new Promise((resolve) => server.close(resolve));
     },
   };
-  (server as TcpServer).on('connection', (socket: Socket) => {
+  (server).on('connection', (socket: Socket) => {
     running.accepted += 1;
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
   });
-  await new Promise<void>((resolve) => (server as TcpServer).listen(0, host, resolve));
+  await new Promise<void>((resolve) => (server).listen(0, host, resolve));
   const { port } = server.address() as AddressInfo;
   return Object.assign(running, { port, origin: `http://${host}:${port}` });
 }

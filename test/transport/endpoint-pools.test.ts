@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 import { MeshError } from '../../src/core/errors.ts';
+import { ConnectTimeout, toMeshError } from '../../src/transport/transport-errors.ts';
 import { request } from '../../src/transport/undici.ts';
 import { eventually } from '../support/eventually.ts';
 import { closedPort, startServer, startTcp } from '../support/http-server.ts';
@@ -38,6 +39,15 @@ describe('connections', () => {
     const before = process.getActiveResourcesInfo().filter((kind) => kind.startsWith('TCP')).length;
     await close();
     expect(process.getActiveResourcesInfo().filter((kind) => kind.startsWith('TCP')).length).toBeLessThanOrEqual(before);
+  });
+
+  it('that this machine has no descriptors, ports or memory for are not the endpoint’s fault', () => {
+    const context = { service: 'reviews', endpoint: { host: '10.0.0.1', port: 80, weight: 1, priority: 0 }, attempts: 1, sent: 'no', bodyFailed: false } as const;
+    const outcomeOf = (error: Error) => toMeshError(error, context).outcome;
+    for (const code of ['EMFILE', 'EADDRNOTAVAIL', 'ENOBUFS']) expect(outcomeOf(Object.assign(new Error(code), { code }))).toBe('local');
+    expect(outcomeOf(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }))).toBe('failure');
+    expect(outcomeOf(new ConnectTimeout(1000, 5))).toBe('failure');
+    expect(outcomeOf(new ConnectTimeout(1000, 500))).toBe('local');
   });
 
   it('that failed while others waited are all gone after destroy', async () => {

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { MeshError } from '../../src/core/errors.ts';
 import { meshFetch } from '../../src/transport/mesh-fetch.ts';
@@ -73,7 +74,7 @@ function dispatch(dispatcher: import('undici').Dispatcher, options: object, styl
   const record: { [key: string]: unknown } = {};
   return new Promise((resolve, reject) => {
     const handler = style(record, (error) => (error === undefined ? resolve(record) : reject(error)));
-    dispatcher.dispatch(options as never, handler as never);
+    dispatcher.dispatch(options as never, handler);
   });
 }
 
@@ -226,7 +227,7 @@ describe('the dispatcher', () => {
 });
 
 describe('a request body', () => {
-  const echo: Parameters<typeof startServer>[0] = async (request, response) => json(response, { method: request.method, body: await readBody(request) });
+  const echo = async (request: IncomingMessage, response: ServerResponse): Promise<void> => json(response, { method: request.method, body: await readBody(request) });
 
   it('from fetch arrives whole, in each form', async () => {
     const { fetch, calls } = await serving((request, response) => void echo(request, response));
@@ -240,7 +241,7 @@ describe('a request body', () => {
       },
     });
     for (const [body, expected] of [['text', 'text'], [new Uint8Array([104, 105]), 'hi'], [new URLSearchParams({ a: '1' }), 'a=1'], [stream, 'stream'], [new Blob(['blob']), 'blob']] as const) {
-      const response = await fetch('http://reviews/', { method: 'POST', body, duplex: 'half' } as RequestInit);
+      const response = await fetch('http://reviews/', { method: 'POST', body, duplex: 'half' });
       expect(await response.json()).toEqual({ method: 'POST', body: expected });
     }
     expect(((await (await fetch('http://reviews/', { method: 'POST', body: form })).json()) as { body: string }).body).toContain('name="field"');
@@ -303,7 +304,7 @@ describe('errors', () => {
     const failing = new Error('handler bug');
     const seen = await new Promise((resolve) => {
       const handler = { ...rawStyle({}, resolve), onData: () => { throw failing; } };
-      dispatcher.dispatch(get as never, handler as never);
+      dispatcher.dispatch(get, handler);
     });
     expect(seen).toBe(failing);
     await eventually(() => server.connections.has(sockets[0]!), (open) => !open);
