@@ -27,7 +27,8 @@ export function serviceName({ service, namespace = ownNamespace(), port, protoco
   return canonicalName(`_${port}._${protocol}.${service}.${namespace}.svc.${clusterDomain(search)}`);
 }
 
-function ownNamespace(): string {
+/** Of this pod; `default` outside of one. */
+export function ownNamespace(): string {
   try {
     return readFileSync(OWN_NAMESPACE, 'utf8').trim();
   } catch {

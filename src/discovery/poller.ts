@@ -45,6 +45,8 @@ const MAX_RETRY: Millis = 30 * SECOND;
 const MIN_RETRY: Millis = 100;
 const MIN_FLOOR: Millis = 1 * SECOND;
 const MAX_FLOOR: Millis = 5 * SECOND;
+/** A source that brings news itself is heard at once; its bursts are taken together. */
+const NEWS_GAP: Millis = 50;
 /** When nobody has asked for so long, the next one who does is heard at once again. */
 const FLOOR_FORGOTTEN: Millis = 30 * SECOND;
 
@@ -91,6 +93,8 @@ export class Poller implements Watch {
 
   /** Somebody asked since the last look-up began. */
   #asked = false;
+  /** The source has had news since the last look-up began. */
+  #news = false;
   #askedAt: Millis = -Infinity;
   #floor: Millis = MIN_FLOOR;
 
@@ -100,6 +104,7 @@ export class Poller implements Watch {
     this.#clock = deps.clock;
     this.#random = deps.random;
     this.#knobs = deps.knobs;
+    source.subscribe?.(() => this.#notified());
     this.#poll();
   }
 
@@ -121,6 +126,7 @@ export class Poller implements Watch {
       age: this.#answeredAt === undefined ? undefined : this.#clock.now() - this.#answeredAt,
       lastError: this.#lastError?.message,
       ...(this.#lookup === undefined ? {} : { lookup: this.#lookup }),
+      ...(this.#resolution()?.virtual === true ? { virtual: true } : {}),
       ...(this.#guard.held.length === 0 ? {} : { held: this.#guard.held }),
     };
   }
@@ -128,6 +134,14 @@ export class Poller implements Watch {
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
+    this.#source.close?.();
+  }
+
+  #notified(): void {
+    if (this.#closed) return;
+    this.#news = true;
+    const soon = this.#startedAt + NEWS_GAP;
+    if (!this.#resolving && soon < this.#due) this.#schedule(soon);
   }
 
   #schedule(at: Millis): void {
@@ -142,6 +156,7 @@ export class Poller implements Watch {
     this.#startedAt = this.#clock.now();
     const asked = this.#asked;
     this.#asked = false;
+    this.#news = false;
     this.#source.resolve().then(
       (answer) => this.#finished(asked, () => this.#answered(answer, asked)),
       (error: unknown) => this.#finished(asked, () => this.#failed(error instanceof Error ? error : new Error(String(error)))),
@@ -156,8 +171,9 @@ export class Poller implements Watch {
     if (changed) this.#floor = MIN_FLOOR;
     else if (asked) this.#floor = Math.min(this.#floor * 2, MAX_FLOOR);
     const due = this.#clock.now() + next;
-    // Asked for again while this one was under way: what it found may be older than the reason to ask.
-    this.#schedule(this.#asked && next !== Infinity ? Math.min(due, this.#startedAt + this.#floor) : due);
+    // Wanted again while this one was under way: what it found may be older than the reason.
+    const wanted = this.#news ? NEWS_GAP : this.#asked && next !== Infinity ? this.#floor : Infinity;
+    this.#schedule(Math.min(due, this.#startedAt + wanted));
   }
 
   #answered(answer: SourceAnswer, asked: boolean): Consequence {

@@ -5,7 +5,14 @@ import type { Clock } from '../core/clock.ts';
 import type { ResolutionListener, Resolver } from '../core/endpoint.ts';
 import type { DiscoveryKnobs, DiscoverySource } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
+import { ChainSource } from './chain-source.ts';
+import { FileSource } from './file-source.ts';
 import { HostsSource } from './hosts-source.ts';
+import { inCluster } from './kubernetes-api.ts';
+import type { KubernetesAccess } from './kubernetes-api.ts';
+import { ownNamespace } from './kubernetes-name.ts';
+import { KubernetesSource } from './kubernetes-source.ts';
+import type { KubernetesService } from './kubernetes-source.ts';
 import { Poller } from './poller.ts';
 import type { Source } from './source.ts';
 import { SrvSource } from './srv.ts';
@@ -16,14 +23,17 @@ export interface ResolverDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly knobs: () => DiscoveryKnobs;
+  /** The API server. Default: that of the cluster in which this process runs. */
+  readonly kubernetes?: KubernetesAccess | undefined;
 }
 
 /** Never throws: a name that cannot be looked up is told to the listener. */
 export function resolverFor(source: DiscoverySource, deps: ResolverDeps): Resolver {
-  return { watch: (listener: ResolutionListener) => new Poller(sourceOf(source, deps.stub), listener, deps) };
+  return { watch: (listener: ResolutionListener) => new Poller(sourceOf(source, deps), listener, deps) };
 }
 
-function sourceOf(source: DiscoverySource, stub: StubResolver): Source {
+function sourceOf(source: DiscoverySource, deps: ResolverDeps): Source {
+  const { stub, clock } = deps;
   switch (source.kind) {
     case 'srv':
       return new SrvSource(stub, source.name);
@@ -31,5 +41,18 @@ function sourceOf(source: DiscoverySource, stub: StubResolver): Source {
       return new HostsSource(stub, [{ host: source.name, port: source.port }], `dns ${source.name}:${source.port}`);
     case 'endpoints':
       return new HostsSource(stub, source.endpoints, `endpoints ${source.endpoints.map(({ host, port }) => `${host}:${port}`).join(', ')}`);
+    case 'file':
+      return new FileSource(source.path);
+    case 'kubernetes':
+      return kubernetes(source, deps);
+    case 'chain':
+      return new ChainSource(source.sources.map((link) => sourceOf(link, deps)), clock);
   }
+}
+
+function kubernetes(target: KubernetesService, deps: ResolverDeps): Source {
+  const access = deps.kubernetes ?? inCluster(ownNamespace());
+  if (access !== undefined) return new KubernetesSource(target, access, deps);
+  const description = `kubernetes ${target.service}`;
+  return { description, resolve: () => Promise.reject(new Error(`${description}: not in a cluster ($KUBERNETES_SERVICE_HOST is not set)`)) };
 }

@@ -10,6 +10,7 @@
  * A truncated UDP answer is not looked into but asked for again over TCP. A server that does not know EDNS is asked without.
  */
 import type { Clock, Millis, Timer } from '../core/clock.ts';
+import { afterSockets } from './after-sockets.ts';
 import { DnsError } from './dns-error.ts';
 import type { Exchange } from './exchange.ts';
 import { RCODE, decodeReply, encodeQuery, isTruncated, rcodeName } from './message.ts';
@@ -66,7 +67,7 @@ export class Series {
     this.#question = question;
     this.#transport = transport;
     this.#done = done;
-    this.#total = context.clock.after(TOTAL, () => this.#finish(this.#lastError ?? this.#silence()), 'background');
+    this.#total = afterSockets(context.clock, TOTAL, () => this.#finish(this.#lastError ?? this.#silence()));
     this.#next();
   }
 
@@ -90,7 +91,7 @@ export class Series {
       this.#waits += 1;
       this.#next();
     };
-    this.#patience = clock.after(patience, waited, 'background');
+    this.#patience = afterSockets(clock, patience, waited);
     this.#ask(server, this.#transport, server.understandsEdns(clock.now()));
   }
 

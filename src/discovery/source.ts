@@ -25,6 +25,9 @@ export interface Source {
   /** For people: `srv _http._tcp.reviews.default.svc.cluster.local`. */
   readonly description: string;
   resolve(): Promise<SourceAnswer>;
+  /** Calls back when there is something new, ahead of the next time anybody would ask. Absent where only asking tells. */
+  subscribe?(changed: () => void): void;
+  close?(): void;
 }
 
 /** No DNS message holds more; a source that names more is wrong, or means harm. */

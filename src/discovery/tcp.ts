@@ -8,6 +8,7 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Clock, Millis, Timer } from '../core/clock.ts';
+import { afterSockets } from './after-sockets.ts';
 import { DnsError } from './dns-error.ts';
 import type { Exchange, ReplyListener } from './exchange.ts';
 import { FrameReader, framed } from './frames.ts';
@@ -63,7 +64,7 @@ class TcpExchange implements Exchange {
     this.listener = listener;
     this.#again = again;
     const late = (): void => this.failed(new DnsError('timeout', `${server.key} over TCP: no answer within ${ANSWER_TIMEOUT} ms`));
-    this.#timer = clock.after(ANSWER_TIMEOUT, late, 'background');
+    this.#timer = afterSockets(clock, ANSWER_TIMEOUT, late);
   }
 
   close(): void {
@@ -117,7 +118,7 @@ class TcpConnection {
     this.#socket.on('data', (chunk) => this.#received(chunk));
     this.#socket.on('error', (error) => this.#broken(error));
     this.#socket.on('close', () => this.#broken(new Error('connection closed by the server')));
-    this.#timer = clock.after(CONNECT_TIMEOUT, () => this.#broken(new Error(`not connected within ${CONNECT_TIMEOUT} ms`)), 'background');
+    this.#timer = afterSockets(clock, CONNECT_TIMEOUT, () => this.#broken(new Error(`not connected within ${CONNECT_TIMEOUT} ms`)));
   }
 
   get takesMore(): boolean {

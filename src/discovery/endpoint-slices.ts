@@ -1,0 +1,95 @@
+/**
+ * EndpointSlices: what Kubernetes knows of a Service's pods, in slices of up to a hundred. The endpoints of a Service are the union of all
+ * its slices: who takes the last one that changed for the whole (kuberesolver, go-zero) loses the others as soon as there are two.
+ *
+ * kube-proxy's rules: `ready` that is not there means ready; pods that end and still serve are used where no other is ready. A pod may be
+ * in two slices while the controller moves it; ready counts. Everything here came over the network, so nothing is taken for granted.
+ */
+import type { Endpoint } from '../core/endpoint.ts';
+import { usableFamily } from './address.ts';
+import type { AddressFamily } from './address-family.ts';
+
+interface SliceEndpoint {
+  readonly host: string;
+  readonly state: 'ready' | 'ending' | 'unusable';
+}
+
+interface Slice {
+  readonly family: AddressFamily | undefined;
+  readonly ports: readonly { readonly name: string; readonly port: number }[];
+  readonly endpoints: readonly SliceEndpoint[];
+}
+
+export class EndpointSlices {
+  #slices = new Map<string, Slice>();
+
+  /** A new list, whole. */
+  replace(objects: readonly unknown[]): void {
+    this.#slices = new Map();
+    for (const object of objects) this.put(object);
+  }
+
+  put(object: unknown): void {
+    const name = nameOf(object);
+    if (name !== undefined) this.#slices.set(name, sliceOf(object));
+  }
+
+  remove(object: unknown): void {
+    const name = nameOf(object);
+    if (name !== undefined) this.#slices.delete(name);
+  }
+
+  /** Those of one port, by its name or its number, in this family where there are any. */
+  endpoints(port: string | number, family: AddressFamily): Endpoint[] {
+    const slices = [...this.#slices.values()];
+    const present = slices.some((slice) => slice.family === family && slice.endpoints.length > 0);
+    const ready = new Map<string, Endpoint>();
+    const ending = new Map<string, Endpoint>();
+    for (const slice of slices) {
+      if (slice.family === undefined || (present && slice.family !== family)) continue;
+      for (const { name, port: number } of slice.ports) {
+        if (name !== port && number !== port) continue;
+        for (const { host, state } of slice.endpoints) {
+          const endpoint = { host, port: number, weight: 1, priority: 0 };
+          if (state === 'ready') ready.set(`${host} ${number}`, endpoint);
+          if (state === 'ending') ending.set(`${host} ${number}`, endpoint);
+        }
+      }
+    }
+    return [...(ready.size > 0 ? ready : ending).values()];
+  }
+}
+
+function nameOf(object: unknown): string | undefined {
+  const name = field(field(object, 'metadata'), 'name');
+  return typeof name === 'string' ? name : undefined;
+}
+
+function sliceOf(object: unknown): Slice {
+  const type = field(object, 'addressType');
+  return {
+    family: type === 'IPv4' ? 4 : type === 'IPv6' ? 6 : undefined,
+    ports: list(field(object, 'ports')).flatMap((entry) => {
+      const [name, port] = [field(entry, 'name') ?? '', field(entry, 'port')];
+      return typeof name === 'string' && typeof port === 'number' && port > 0 && port < 65_536 ? [{ name, port }] : [];
+    }),
+    endpoints: list(field(object, 'endpoints')).flatMap((entry) => {
+      // All addresses of one endpoint are the same pod; the API says to use the first.
+      const [host] = list(field(entry, 'addresses'));
+      return typeof host === 'string' && usableFamily(host) !== undefined ? [{ host, state: stateOf(field(entry, 'conditions')) }] : [];
+    }),
+  };
+}
+
+function stateOf(conditions: unknown): SliceEndpoint['state'] {
+  if (field(conditions, 'ready') !== false) return 'ready';
+  return field(conditions, 'serving') === true && field(conditions, 'terminating') === true ? 'ending' : 'unusable';
+}
+
+function field(object: unknown, name: string): unknown {
+  return typeof object === 'object' && object !== null ? (object as Record<string, unknown>)[name] : undefined;
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value as unknown[] : [];
+}
