@@ -26,6 +26,7 @@ import type { DiscoveryState, Endpoint, EndpointKey, LookupFacts, RefreshReason,
 import type { DiscoveryKnobs } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import { RemovalGuard } from './removal-guard.ts';
+import { distinct } from './source.ts';
 import type { Source, SourceAnswer } from './source.ts';
 
 const SECOND: Millis = 1000;
@@ -271,10 +272,10 @@ function clamp(value: Millis, least: Millis, most: Millis): Millis {
   return Math.min(Math.max(value, least), most);
 }
 
-/** What is new, and of what was there before that which is not named anew. */
+/** What is new, and of what was there before that which is not named anew; within the limit, or a service that is always cut would grow for ever. */
 function union(answered: readonly Endpoint[], before: readonly Endpoint[]): readonly Endpoint[] {
   const named = new Set<EndpointKey>(answered.map(endpointKey));
-  return [...answered, ...before.filter((endpoint) => !named.has(endpointKey(endpoint)))];
+  return distinct([...answered, ...before.filter((endpoint) => !named.has(endpointKey(endpoint)))]).endpoints;
 }
 
 /** Order means nothing: CoreDNS shuffles addresses. */

@@ -5,6 +5,7 @@
  * Its `timeout` and `attempts` are not followed: 5 s twice is how a nameserver that is gone becomes an outage (series.ts). Nor is
  * `single-request`: our A and AAAA queries never leave at the same time, and each has a socket of its own.
  */
+import { getServers } from 'node:dns';
 import { Nameserver, parseNameserver } from './nameserver.ts';
 
 export interface ResolvConf {
@@ -21,12 +22,16 @@ export interface ResolvConf {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What holds where there is no file: a nameserver on this machine. */
-export const fallbackResolvConf: ResolvConf = { nameservers: [new Nameserver('127.0.0.1')], search: [], ndots: 1, rotate: false, overTcp: false };
-
 /** As glibc: further ones are ignored. */
 const MAX_NAMESERVERS = 3;
+const DEFAULT_NDOTS = 1;
 const MAX_NDOTS = 15;
+
+/** What holds where there is no file: what Node was told by the system (on Windows it has ways of its own), else a nameserver on this machine. */
+export function fallbackResolvConf(servers: readonly string[] = getServers()): ResolvConf {
+  const nameservers = servers.flatMap((server) => parseNameserver(server) ?? []).slice(0, MAX_NAMESERVERS);
+  return { nameservers: nameservers.length > 0 ? nameservers : [new Nameserver('127.0.0.1')], search: [], ndots: DEFAULT_NDOTS, rotate: false, overTcp: false };
+}
 
 /** Undefined where no usable nameserver is named: a file that is being written looks like that. */
 export function parseResolvConf(text: string, environment: Environment = {}): ResolvConf | undefined {
@@ -69,7 +74,7 @@ function domains(values: readonly string[]): string[] {
 /** The last one that is a number. */
 function ndotsOf(options: readonly string[]): number {
   const digits = options.map((option) => /^ndots:(\d+)$/.exec(option)?.[1]).findLast((found) => found !== undefined);
-  return digits === undefined ? fallbackResolvConf.ndots : Math.min(Number(digits), MAX_NDOTS);
+  return digits === undefined ? DEFAULT_NDOTS : Math.min(Number(digits), MAX_NDOTS);
 }
 
 /** The absolute names that a name stands for, in the order in which they are tried (resolv.conf(5), `ndots`). */

@@ -8,6 +8,7 @@
  * answer is the cache.
  */
 import type { Clock, Millis } from '../core/clock.ts';
+import { below } from '../core/random.ts';
 import type { Random } from '../core/random.ts';
 import { followAliases } from './alias.ts';
 import type { RecordsOf, StubAnswer } from './alias.ts';
@@ -61,15 +62,17 @@ export class StubResolver {
   readonly #series = new Set<Series>();
   /** Questions whose answers need TCP, and until when that is believed. */
   readonly #needsTcp = new Map<string, Millis>();
-  #turn = 0;
+  /** Counts look-ups, from anywhere: with `rotate`, processes that start together should not all begin with the first server. */
+  #turn: number;
   #closed = false;
 
   /** Throws MeshError POLICY_INVALID for a nameserver that is no address. */
   constructor(deps: StubResolverDeps) {
     this.family = deps.family ?? reachableFamily();
     this.#clock = deps.clock;
+    this.#turn = below(deps.random, 1024);
     this.#nameservers = deps.nameservers === undefined ? undefined : parseNameservers(deps.nameservers);
-    this.#resolvConf = new ReloadingFile(deps.resolvConf ?? '/etc/resolv.conf', deps.clock, (text) => parseResolvConf(text, process.env), fallbackResolvConf);
+    this.#resolvConf = new ReloadingFile(deps.resolvConf ?? '/etc/resolv.conf', deps.clock, (text) => parseResolvConf(text, process.env), fallbackResolvConf());
     this.#hosts = new ReloadingFile(deps.hosts ?? '/etc/hosts', deps.clock, parseHosts, new Map());
     this.#udp = new UdpTransport(MAX_SOCKETS);
     this.#tcp = new TcpTransport(deps.clock);

@@ -358,6 +358,16 @@ describe('what is believed', () => {
     expect(Math.min(...resolved.map((resolution) => resolution.endpoints.length))).toBe(4);
   });
 
+  it('no more than 4,096 endpoints of answers that are always cut', async () => {
+    const { clock, say, ports } = polled(answer([1]));
+    for (let round = 0; round < 6; round += 1) {
+      say(answer(Array.from({ length: 1000 }, (_, index) => 1 + round * 1000 + index), { complete: false }));
+      await clock.advance(5 * SECOND);
+    }
+    expect(ports()).toHaveLength(4096);
+    expect(ports()!.slice(0, 1000)).toEqual(Array.from({ length: 1000 }, (_, index) => 5001 + index));
+  });
+
   it('nothing of a first answer that was cut before its first endpoint', async () => {
     const { clock, failed, resolved, watch } = polled(answer([], { complete: false }));
     await clock.advance(0);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { candidateNames, clusterDomain, parseResolvConf } from '../../src/discovery/resolv-conf.ts';
+import { candidateNames, clusterDomain, fallbackResolvConf, parseResolvConf } from '../../src/discovery/resolv-conf.ts';
 
 const pod = `
 # written by kubelet
@@ -30,6 +30,12 @@ describe('resolv.conf', () => {
 
   it.each(['', '# nothing', 'search a', 'nameserver', 'nameserver foo'])('%j makes no sense', (text) => expect(parseResolvConf(text)).toBeUndefined());
 });
+
+it.each([
+  [['1.1.1.1', '[::1]:5353', '127.0.0.1:54'], ['1.1.1.1:53', '[::1]:5353', '127.0.0.1:54']],
+  [[], ['127.0.0.1:53']],
+  [['nonsense'], ['127.0.0.1:53']],
+])('without a file the system\'s %j is used', (servers, keys) => expect(fallbackResolvConf(servers).nameservers.map((server) => server.key)).toEqual(keys));
 
 describe('the environment', () => {
   it('has the last word on options and on the search list', () => {

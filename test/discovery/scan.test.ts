@@ -43,6 +43,12 @@ describe('the scan', () => {
     expect(decodeReply(bytes).answers).toEqual([]);
   });
 
+  it('reads no record that the root owns: in its result the root stands for the question\'s name', () => {
+    const records = [{ owner: root, type: A, data: address }, { owner: root, type: CNAME, data: labels('b') }];
+    expect(decodeReply(rawMessage({ answers: records })).answers).toEqual([]);
+    expect(decodeReply(rawMessage({ answers: [{ owner: labels('a', 'test'), type: A, data: address }] })).answers).toMatchObject([{ name: 'a.test' }]);
+  });
+
   it('does not touch the message it was given', () => {
     const bytes = rawMessage({ answers: [{ type: TXT, data: Buffer.from([1, 65]) }] });
     const before = Buffer.from(bytes);
