@@ -28,9 +28,13 @@ function polled(first: SourceAnswer | Error, { knobs = {}, random = seededRandom
   const failed: Error[] = [];
   let present: SourceAnswer | Error = first;
   let delay = 0;
+  let news = (): void => undefined;
+  let closed = 0;
   const policy: DiscoveryKnobs = { ...defaultServicePolicy.discovery, ...knobs };
   const source = {
     description: 'test',
+    subscribe: (changed: () => void) => void (news = changed),
+    close: () => void (closed += 1),
     resolve: (): Promise<SourceAnswer> => {
       lookups.push(clock.now());
       const says = present;
@@ -45,6 +49,8 @@ function polled(first: SourceAnswer | Error, { knobs = {}, random = seededRandom
   return {
     clock, lookups, resolved, failed, watch,
     say(next: SourceAnswer | Error): void { present = next; },
+    news: () => news(),
+    closed: () => closed,
     takes(duration: number): void { delay = duration; },
     ports: () => resolved.at(-1)?.endpoints.map((endpoint) => endpoint.port),
     gaps: () => lookups.slice(1).map((at, index) => at - lookups[index]!),
@@ -213,6 +219,39 @@ describe('asking for a fresh answer', () => {
     watch.refresh('ejection');
     await clock.advance(5 * SECOND);
     expect(lookups).toEqual([0, 1000]);
+  });
+});
+
+describe('news from the source itself', () => {
+  it('are looked at within a moment, bursts of them once', async () => {
+    const { clock, lookups, news, say, ports } = polled(answer([1]));
+    await clock.advance(2 * SECOND);
+    say(answer([1, 2]));
+    for (let count = 0; count < 10; count += 1) news();
+    await clock.advance(0);
+    expect([lookups, ports()]).toEqual([[0, 2000], [1, 2]]);
+    for (let count = 0; count < 10; count += 1) {
+      news();
+      await clock.advance(5);
+    }
+    await clock.advance(1 * SECOND);
+    expect(lookups).toEqual([0, 2000, 2050]);
+  });
+
+  it('that come while a look-up is under way are looked at after it', async () => {
+    const { clock, lookups, news, takes, watch, closed } = polled(answer([1]));
+    takes(500);
+    await clock.advance(2 * SECOND);
+    watch.refresh('asked');
+    await clock.advance(100);
+    news();
+    await clock.advance(1 * SECOND);
+    expect(lookups).toEqual([0, 2000, 2500]);
+    watch.close();
+    news();
+    await clock.advance(10 * SECOND);
+    expect(lookups).toHaveLength(3);
+    expect(closed()).toBe(1);
   });
 });
 

@@ -116,6 +116,22 @@ describe('EndpointSlices', () => {
     expect(seen.failures).toEqual([]);
   });
 
+  it('are asked for with a token that is read again every minute, not only when the old one is refused', async () => {
+    const clock = new VirtualClock();
+    watching(api, { clock });
+    await eventually(() => api.watches === 1);
+    api.acceptOldTokens = true;
+    api.rotateToken();
+    for (const seconds of [30, 31]) {
+      await clock.advance(seconds * 1000);
+      const before = api.requests.length;
+      api.cut('end');
+      await eventually(() => api.requests.length > before);
+      await eventually(() => api.watches === 1);
+    }
+    expect(api.tokens.map((token) => token === 'Bearer first-token')).toEqual([true, true, true, false]);
+  });
+
   it('are not believed dead while the API server is: the last ones stay, the state is stale, and it is left alone as long as it asks', async () => {
     api.put('a', ['10.0.0.1']);
     const clock = new VirtualClock();
@@ -150,6 +166,13 @@ describe('EndpointSlices', () => {
     watching(api, { clock });
     await eventually(() => api.watches === 1);
     await clock.advance(149_000);
+    expect(api.watches).toBe(1);
+    await clock.advance(1000);
+    await eventually(() => api.watches === 0);
+    await clock.advance(1000);
+    await eventually(() => api.watches === 1);
+
+    await clock.advance(149_000);
     api.bookmark();
     await new Promise((resolve) => setTimeout(resolve, 50));
     await clock.advance(149_000);
@@ -158,7 +181,7 @@ describe('EndpointSlices', () => {
     await eventually(() => api.watches === 0);
     await clock.advance(1000);
     await eventually(() => api.watches === 1);
-    expect(kinds()).toBe('LWW');
+    expect(kinds()).toBe('LWWW');
   });
 
   it.each(['{"type":"ADDED"', 'not json\n', '[]\n', 'null\n', '{"type":"ADDED","object":{"metadata":{"name":"x"},"addressType":"IPv4","ports":7,"endpoints":[null]}}\n'])('that are nonsense (%j) change nothing', async (nonsense) => {
@@ -185,6 +208,8 @@ describe('EndpointSlices', () => {
     api.put('a', ['10.0.0.1']);
     const seen = watching(api);
     await eventually(() => api.watches === 1);
+    // Only the server's side of the connection keeps this process.
+    await eventually(() => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length, (sockets) => sockets === 1);
     seen.watch.close();
     await eventually(() => api.watches === 0);
     const requests = api.requests.length;

@@ -28,6 +28,10 @@ export class FakeKubernetes {
   pageSize = 100;
   /** What lists and watches are answered with in place of the truth. */
   failWith: { status: number; retryAfter?: number } | undefined;
+  /** What requests brought with them, one after the other. */
+  readonly tokens: string[] = [];
+  /** Tokens of before are good for a while, as real ones are. */
+  acceptOldTokens = false;
   /** Watches from a version before this are Gone. */
   oldestVersion = 0;
   readonly #folder = mkdtempSync(join(tmpdir(), 'inmesh-kubernetes-'));
@@ -113,7 +117,8 @@ export class FakeKubernetes {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '', this.#url);
     this.requests.push(`${request.method} ${url.pathname}${url.search}`);
-    if (request.headers.authorization !== `Bearer ${this.#token}`) return void response.writeHead(401).end('{}');
+    this.tokens.push(request.headers.authorization ?? '');
+    if (request.headers.authorization !== `Bearer ${this.#token}` && !this.acceptOldTokens) return void response.writeHead(401).end('{}');
     if (this.failWith !== undefined) {
       const { status, retryAfter } = this.failWith;
       return void response.writeHead(status, retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }).end('{}');
