@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import { parseDuration } from './config/duration.ts';
 import { loadPolicy, type LoadedPolicy } from './config/load-policy.ts';
 import type { PolicyDocument } from './config/schema.ts';
-import type { Call, CallOptions, Reply, ReplyObserver, Transport } from './core/call.ts';
+import type { Call, CallOptions, MeshRequest, Reply, ReplyObserver, Transport } from './core/call.ts';
 import { Cancellation } from './core/cancellation.ts';
 import { systemClock, type Clock, type Millis, type Timer } from './core/clock.ts';
 import { MeshError } from './core/errors.ts';
@@ -242,7 +242,8 @@ export class MeshClient {
     return {
       service: running.name,
       policy,
-      request: { ...request, body: requestBody(request.body, policy.retry === 'off' ? 0 : policy.retry.replayBodyUpTo) },
+      // Most requests have no body, and need no copy to say so.
+      request: request.body === undefined ? (request as MeshRequest) : { ...request, body: requestBody(request.body, policy.retry === 'off' ? 0 : policy.retry.replayBodyUpTo) },
       options,
       cancellation,
       startedAt,

@@ -15,7 +15,7 @@
  */
 import { channel } from 'node:diagnostics_channel';
 import {
-  context, createContextKey, propagation, SpanKind, SpanStatusCode, trace, type Context, type Span, type TextMapSetter, type Tracer,
+  context, createContextKey, propagation, SpanKind, SpanStatusCode, trace, type Context, type Span, type SpanOptions, type TextMapSetter, type Tracer,
 } from '@opentelemetry/api';
 import type { Attempt, Call, Layer, Reply, ReplyObserver, Service } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
@@ -51,17 +51,24 @@ interface CallTrace {
 /** Topmost: the time in our queues and backoffs is part of the call. */
 export function traceCalls(deps: { readonly clock: Clock }): Layer<Call> {
   const tracer = trace.getTracer(SCOPE);
-  return (next) =>
-    function traceCall(call) {
+  return (next) => {
+    // The same for every call of a service, and a layer is of one service.
+    let name = '';
+    let options: SpanOptions = {};
+    return function traceCall(call) {
       const { telemetry, propagate } = call.policy;
       if (telemetry.spans === 'off') return next(call);
       const parent = context.active();
-      const options = { kind: SpanKind.INTERNAL, attributes: { 'inmesh.service': call.service } };
-      const span = tracer.startSpan(`call ${call.service}`, options, parent);
+      if (name === '') {
+        name = `call ${call.service}`;
+        options = { kind: SpanKind.INTERNAL, attributes: { 'inmesh.service': call.service } };
+      }
+      const span = tracer.startSpan(name, options, parent);
       if (span.isRecording()) return recordCall(call, span, parent, next, deps.clock);
       if (propagate.trace && propagation.fields().length > 0) call.trace = { span: undefined, context: trace.setSpan(parent, span) } satisfies CallTrace;
       return next(call);
     };
+  };
 }
 
 /** Directly above the balancer: an attempt's span is one endpoint's work, without the circuit's refusals. */

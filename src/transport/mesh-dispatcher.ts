@@ -150,7 +150,7 @@ function incomingRequest(options: MeshDispatchOptions): IncomingRequest {
     authority,
     path,
     headers: headerList(options.headers),
-    body: options.body,
+    body: options.body ?? undefined,
     upgrade: typeof upgrade === 'string' ? upgrade : options.method === 'CONNECT' ? 'connect' : undefined,
     headersTimeout: options.headersTimeout ?? 0,
     bodyTimeout: options.bodyTimeout ?? 0,
