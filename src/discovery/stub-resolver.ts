@@ -21,11 +21,13 @@ import type { QueryType } from './message.ts';
 import { canonicalName } from './name.ts';
 import { inOrder, parseNameservers } from './nameserver.ts';
 import type { Nameserver } from './nameserver.ts';
+import { observed } from './observer.ts';
+import type { ExchangeObserver } from './observer.ts';
 import { ReloadingFile } from './reloading-file.ts';
 import { fallbackResolvConf, parseResolvConf } from './resolv-conf.ts';
 import type { ResolvConf } from './resolv-conf.ts';
 import { Series } from './series.ts';
-import type { Question, SeriesResult } from './series.ts';
+import type { Question, SeriesContext, SeriesResult } from './series.ts';
 import { TcpTransport } from './tcp.ts';
 import { UdpTransport } from './udp.ts';
 
@@ -40,6 +42,8 @@ export interface StubResolverDeps {
   readonly hosts?: string | undefined;
   /** Of a host with addresses of both, which is used. Default: what this machine can reach, IPv4 where both. */
   readonly family?: AddressFamily | undefined;
+  /** Told of every query and of what came back. */
+  readonly observer?: ExchangeObserver | undefined;
 }
 
 /** Sockets open at one time, over all names; questions beyond wait for one. */
@@ -56,7 +60,7 @@ export class StubResolver {
   readonly #nameservers: readonly Nameserver[] | undefined;
   readonly #resolvConf: ReloadingFile<ResolvConf>;
   readonly #hosts: ReloadingFile<Hosts>;
-  readonly #udp: UdpTransport;
+  readonly #context: SeriesContext;
   readonly #tcp: TcpTransport;
   readonly #underWay = new Map<string, Promise<SeriesResult>>();
   readonly #series = new Set<Series>();
@@ -74,8 +78,9 @@ export class StubResolver {
     this.#nameservers = deps.nameservers === undefined ? undefined : parseNameservers(deps.nameservers);
     this.#resolvConf = new ReloadingFile(deps.resolvConf ?? '/etc/resolv.conf', deps.clock, (text) => parseResolvConf(text, process.env), fallbackResolvConf());
     this.#hosts = new ReloadingFile(deps.hosts ?? '/etc/hosts', deps.clock, parseHosts, new Map());
-    this.#udp = new UdpTransport(MAX_SOCKETS);
     this.#tcp = new TcpTransport(deps.clock);
+    const context = { clock: deps.clock, udp: new UdpTransport(MAX_SOCKETS), tcp: this.#tcp };
+    this.#context = deps.observer === undefined ? context : observed(context, deps.observer);
   }
 
   /** How relative names become absolute, from resolv.conf. */
@@ -111,8 +116,7 @@ export class StubResolver {
     const underWay = this.#underWay.get(key);
     if (underWay !== undefined) return underWay;
     const asked = new Promise<SeriesResult>((resolve, reject) => {
-      const context = { clock: this.#clock, udp: this.#udp, tcp: this.#tcp };
-      const series = new Series(context, this.#servers(), question, this.#transportFor(key), (outcome) => {
+      const series = new Series(this.#context, this.#servers(), question, this.#transportFor(key), (outcome) => {
         this.#series.delete(series);
         this.#underWay.delete(key);
         this.#remember(key, outcome);
