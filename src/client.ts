@@ -276,7 +276,7 @@ export class MeshClient {
     if (policy.unknownHosts === 'deny') {
       throw new MeshError('EGRESS_DENIED', `${host}: no service of ${source} has this host, and unknownHosts is 'deny'`, { service: host });
     }
-    return { name: host, hosts: [], source: undefined, policy: policy.defaults };
+    return { name: host, hosts: [], source: undefined, versions: new Map(), policy: policy.defaults };
   }
 
   #run(entry: ServiceEntry, port: number): RunningService {
@@ -292,6 +292,7 @@ export class MeshClient {
         identity: `${this.#service}/${this.#instance}`,
         transport: this.#options.transport,
         emit: (name, event) => this.events.emit(name, event),
+        warn: (message) => this.#warn(message),
       });
       this.#running.set(key, running);
       if (transient) this.#forgetting ??= this.#clock.after(FORGET_EVERY, () => this.#forget(), 'background');

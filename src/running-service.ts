@@ -13,7 +13,7 @@ import { Cluster, type ClusterKnobs } from './balancer/cluster.ts';
 import type { EndpointSnapshot } from './balancer/snapshot.ts';
 import { stack, type Attempt, type Call, type Reply, type Service, type Transport } from './core/call.ts';
 import type { Clock, Millis } from './core/clock.ts';
-import type { DiscoveryState, RefreshReason, Watch } from './core/endpoint.ts';
+import { endpointKey, type DiscoveryState, type RefreshReason, type Watch } from './core/endpoint.ts';
 import type { MeshError } from './core/errors.ts';
 import type { Emit } from './core/events.ts';
 import { defaultServicePolicy, type DiscoverySource, type RetryKnobs, type ServiceEntry, type ServicePolicy, type Switchable } from './core/policy.ts';
@@ -50,6 +50,8 @@ export interface ServiceDeps {
   readonly timeouts: Timeouts;
   readonly stub: StubResolver;
   readonly identity: string;
+  /** Tells people, once. */
+  readonly warn: (message: string) => void;
   /** In the place of undici's pools, for tests. */
   readonly transport: ((service: string) => Transport) | undefined;
   readonly emit: Emit;
@@ -63,6 +65,8 @@ export class RunningService {
   readonly circuit: Circuit;
   readonly budget: RetryBudget;
   calledAt: Millis;
+  /** Its only endpoint is a Kubernetes ClusterIP. */
+  #virtual = false;
   readonly #entry: ServiceEntry;
   readonly #clock: Clock;
   readonly #watch: Watch;
@@ -83,7 +87,8 @@ export class RunningService {
     };
     this.cluster = new Cluster({
       service: name, identity: deps.identity, clock, random, emit, refresh,
-      knobs: () => clusterKnobs(knobs()),
+      // To eject a virtual IP is to eject the service: its failures are of whichever pod answered.
+      knobs: () => clusterKnobs(knobs(), this.#virtual),
       retire: (endpoint) => this.transport.retire(endpoint),
     });
     this.limit = new ConcurrencyLimit({ service: name, capacity: () => this.cluster.size * knobs().connection.maxPerEndpoint, knobs: () => knobs().concurrency });
@@ -111,6 +116,11 @@ export class RunningService {
 
     this.#watch = resolverFor(entry.source ?? ownName, { stub, clock, random, knobs: () => knobs().discovery }).watch({
       resolved: (resolution) => {
+        if (resolution.virtual === true && !this.#virtual) {
+          emit('discovery.virtual', { service: name, source: resolution.source, endpoints: resolution.endpoints.map(endpointKey) });
+          deps.warn(`${name}: ${resolution.source} gives the virtual IP of a Kubernetes Service; name a headless Service (clusterIP: None) to balance over its pods`);
+        }
+        this.#virtual = resolution.virtual === true;
         if (!resolution.complete) emit('discovery.truncated', { service: name, source: resolution.source, endpoints: resolution.endpoints.length });
         this.cluster.reconcile(resolution);
         this.limit.poke();
@@ -152,8 +162,8 @@ export class RunningService {
   }
 }
 
-function clusterKnobs({ subset, balancer, outlier, connection }: ServicePolicy): ClusterKnobs {
-  return { subset, balancer, outlier, maxPerEndpoint: connection.maxPerEndpoint };
+function clusterKnobs({ subset, balancer, outlier, connection }: ServicePolicy, virtual: boolean): ClusterKnobs {
+  return { subset, balancer, outlier: virtual ? 'off' : outlier, maxPerEndpoint: connection.maxPerEndpoint };
 }
 
 /** With retries off nothing asks the budget; it keeps what it has. */

@@ -16,6 +16,8 @@ export interface MeshEventMap {
   'discovery.failed': { service: string; source: string; error: Error; age: Millis | undefined };
   /** An answer was cut short by its server: endpoints may be missing, so none is removed. */
   'discovery.truncated': { service: string; source: string; endpoints: number };
+  /** What was found is the virtual IP of a Kubernetes Service: who is behind it cannot be seen, balanced or ejected. Once per service. */
+  'discovery.virtual': { service: string; source: string; endpoints: readonly EndpointKey[] };
   /** Somebody asked for a look-up ahead of its time. */
   'discovery.refresh': { service: string; reason: RefreshReason };
   /** An endpoint gets no traffic until `until`, then one trial attempt. */

@@ -97,6 +97,27 @@ needs('knot').describe('traffic and Knot', () => {
     expect(traffic.failures).toEqual([]);
   }, 40_000);
 
+  it('warns once where a name is that of a virtual IP, and never ejects it', async () => {
+    let requests = 0;
+    const failing = await startServer((_request, response) => void response.writeHead((requests += 1) % 2 === 0 ? 200 : 500).end());
+    cleanup.push(() => failing.close());
+    const knot = await startKnot({ zone: [`_http._tcp.vip.default.svc SRV 0 100 ${failing.port} vip.default.svc`, 'vip.default.svc A 127.0.0.1'] });
+    cleanup.push(() => knot.close());
+    const warnings: string[] = [];
+    const mesh = createMeshClient({
+      policy: { version: 1, services: { vip: { discovery: { srv: '_http._tcp.vip.default.svc.cluster.local', refresh: '100ms' }, circuit: 'off' } } },
+      nameservers: [knot.address],
+      logger: { warn: (_details, message) => void warnings.push(message) },
+    });
+    cleanup.push(() => mesh.close({ timeout: 0 }));
+    const ejected: unknown[] = [];
+    mesh.events.on('endpoint.ejected', (event) => ejected.push(event));
+    for (let call = 0; call < 50; call += 1) await (await mesh.fetch('http://vip/')).text();
+    expect(warnings).toEqual([expect.stringContaining('virtual IP')]);
+    expect(mesh.inspect().services[0]).toMatchObject({ discovery: { virtual: true }, endpoints: [{ state: 'available' }] });
+    expect(ejected).toEqual([]);
+  });
+
   it('goes on for a minute without DNS, a replica lost meanwhile, and finds its way back', async () => {
     const [first, second, third] = [await replica(), await replica(), await replica()];
     const knot = await startKnot({ zone: [`${record(first)}`, `${record(second)}`, '127-0-0-1.reviews.default.svc A 127.0.0.1'] });
