@@ -3,7 +3,7 @@
  */
 import type { Clock } from '../core/clock.ts';
 import type { ResolutionListener, Resolver } from '../core/endpoint.ts';
-import type { DiscoveryKnobs, DiscoverySource } from '../core/policy.ts';
+import type { DiscoveryKnobs, DiscoverySource, LookupSource } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import { ChainSource } from './chain-source.ts';
 import { FileSource } from './file-source.ts';
@@ -17,6 +17,7 @@ import { Poller } from './poller.ts';
 import type { Source } from './source.ts';
 import { SrvSource } from './srv.ts';
 import type { StubResolver } from './stub-resolver.ts';
+import { union } from './union-source.ts';
 
 export interface ResolverDeps {
   readonly stub: StubResolver;
@@ -29,10 +30,11 @@ export interface ResolverDeps {
 
 /** Never throws: a name that cannot be looked up is told to the listener. */
 export function resolverFor(source: DiscoverySource, deps: ResolverDeps): Resolver {
+  if (source.kind === 'union') return union(source.sources.map((each) => resolverFor(each, deps)));
   return { watch: (listener: ResolutionListener) => new Poller(sourceOf(source, deps), listener, deps) };
 }
 
-function sourceOf(source: DiscoverySource, deps: ResolverDeps): Source {
+function sourceOf(source: LookupSource, deps: ResolverDeps): Source {
   const { stub, clock } = deps;
   switch (source.kind) {
     case 'srv':

@@ -85,21 +85,26 @@ describe('EndpointSlices', () => {
     expect(api.requests.at(-2)).toContain('resourceVersion=104');
   });
 
-  it.each(['status', 'event'])('are listed anew where a version is too old, told by %s; meanwhile what was known stands', async (how) => {
+  it.each(['status', 'event'])('are listed anew where a version is too old, told by %s; meanwhile what was known stands, and then what is gone goes', async (how) => {
     api.put('a', ['10.0.0.1']);
+    api.put('b', ['10.0.0.9']);
     const seen = watching(api);
     await eventually(() => api.watches === 1);
     if (how === 'event') {
       api.sendRaw(`${JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code: 410, message: 'too old resource version' } })}\n`);
+      await eventually(() => api.watches === 0);
+      api.remove('b');
     } else {
       api.oldestVersion = 200;
       api.cut('end');
-      await eventually(() => kinds().endsWith('WL'));
+      await eventually(() => api.watches === 0);
+      api.remove('b');
+      await eventually(() => kinds().includes('WL'));
       api.oldestVersion = 0;
     }
     await eventually(() => kinds().startsWith('LW') && kinds().includes('LW', 2));
     api.put('a', ['10.0.0.1', '10.0.0.2']);
-    await eventually(seen.keys, (keys) => keys.length === 2);
+    await eventually(seen.keys, (keys) => keys.join() === '10.0.0.1:9080,10.0.0.2:9080');
     expect(seen.resolutions.every((resolution) => resolution.endpoints.length > 0)).toBe(true);
   });
 
@@ -156,8 +161,14 @@ describe('EndpointSlices', () => {
     expect(seen.watch.state().lastError).toMatch(/kubernetes default\/reviews:http: .* answered 429/);
     expect(seen.keys()).toEqual(['10.0.0.1:9080']);
     api.failWith = undefined;
-    await elapse(40_000);
-    await eventually(() => seen.watch.state().state, (state) => state === 'fresh');
+    while (api.watches === 0) await elapse(100);
+    // At once, not when the next look-up would have been due.
+    const due = clock.now();
+    await eventually(async () => {
+      await clock.advance(5);
+      return seen.watch.state().state;
+    }, (state) => state === 'fresh');
+    expect(clock.now() - due).toBeLessThan(1000);
   }, 20_000);
 
   it('are asked for again where a watch is silent for two and a half minutes', async () => {
