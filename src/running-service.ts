@@ -28,6 +28,7 @@ import { deadline } from './policies/deadline.ts';
 import { deadlineHeader } from './policies/deadline-header.ts';
 import { retry } from './policies/retry.ts';
 import type { Timeouts } from './policies/timeouts.ts';
+import { recordLookup } from './telemetry/lookup-metric.ts';
 import { forgetOrigin, rememberOrigin, traceAttempts, traceCalls } from './telemetry/tracing.ts';
 import { EndpointPools } from './transport/endpoint-pools.ts';
 
@@ -114,7 +115,7 @@ export class RunningService {
       this.limit.layer,
     )(retry({ clock, random, budget: this.budget, emit })(attempts));
 
-    this.#watch = resolverFor(entry.source ?? ownName, { stub, clock, random, knobs: () => knobs().discovery }).watch({
+    this.#watch = resolverFor(entry.source ?? ownName, { stub, clock, random, knobs: () => knobs().discovery, measured: recordLookup }).watch({
       resolved: (resolution) => {
         if (resolution.virtual === true && !this.#virtual) {
           emit('discovery.virtual', { service: name, source: resolution.source, endpoints: resolution.endpoints.map(endpointKey) });

@@ -13,6 +13,7 @@ import type { KubernetesAccess } from './kubernetes-api.ts';
 import { ownNamespace } from './kubernetes-name.ts';
 import { KubernetesSource } from './kubernetes-source.ts';
 import type { KubernetesService } from './kubernetes-source.ts';
+import { MeasuredSource, type LookupListener } from './measured-source.ts';
 import { Poller } from './poller.ts';
 import type { Source } from './source.ts';
 import { SrvSource } from './srv.ts';
@@ -24,6 +25,8 @@ export interface ResolverDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly knobs: () => DiscoveryKnobs;
+  /** Told of each look-up of a name in DNS. */
+  readonly measured?: LookupListener | undefined;
   /** The API server. Default: that of the cluster in which this process runs. */
   readonly kubernetes?: KubernetesAccess | undefined;
 }
@@ -38,9 +41,9 @@ function sourceOf(source: LookupSource, deps: ResolverDeps): Source {
   const { stub, clock } = deps;
   switch (source.kind) {
     case 'srv':
-      return new SrvSource(stub, source.name);
+      return timed(new SrvSource(stub, source.name), source.name, deps);
     case 'dns':
-      return new HostsSource(stub, [{ host: source.name, port: source.port }], `dns ${source.name}:${source.port}`);
+      return timed(new HostsSource(stub, [{ host: source.name, port: source.port }], `dns ${source.name}:${source.port}`), source.name, deps);
     case 'endpoints':
       return new HostsSource(stub, source.endpoints, `endpoints ${source.endpoints.map(({ host, port }) => `${host}:${port}`).join(', ')}`);
     case 'file':
@@ -50,6 +53,10 @@ function sourceOf(source: LookupSource, deps: ResolverDeps): Source {
     case 'chain':
       return new ChainSource(source.sources.map((link) => sourceOf(link, deps)), clock);
   }
+}
+
+function timed(source: Source, name: string, { clock, measured }: ResolverDeps): Source {
+  return measured === undefined ? source : new MeasuredSource(source, name, clock, measured);
 }
 
 function kubernetes(target: KubernetesService, deps: ResolverDeps): Source {
