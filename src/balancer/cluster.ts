@@ -24,6 +24,7 @@ import { Node, trialDueAt, type NodeContext } from './node.ts';
 import { p2c } from './p2c.ts';
 import { rendezvous } from './rendezvous.ts';
 import { describe, type EndpointSnapshot } from './snapshot.ts';
+import { Tombstones } from './tombstones.ts';
 
 /** The knobs of a service's policy that concern the balancer. */
 export interface ClusterKnobs {
@@ -65,6 +66,7 @@ export class Cluster {
   /** The subset. */
   #nodes: readonly Node[] = [];
   #candidates: Candidates = noCandidates;
+  readonly #gone = new Tombstones();
   /** What nodes and candidates were worked out with. */
   #applied: ClusterKnobs;
 
@@ -179,20 +181,22 @@ export class Cluster {
 
   /** Nodes for the endpoints of the subset: kept, made, and let go. */
   #resubset(): void {
+    const now = this.#deps.clock.now();
     const known = new Map<EndpointKey, Node>();
     for (const node of this.#nodes) known.set(node.key, node);
     this.#nodes = this.#subset().map((endpoint) => {
       const key = endpointKey(endpoint);
-      const node = known.get(key);
+      const node = known.get(key) ?? this.#gone.recall(endpoint, now);
       if (node === undefined) return new Node(endpoint, this.#context);
       known.delete(key);
       node.endpoint = endpoint;
       return node;
     });
     this.#ejection.reconcile(this.#nodes);
-    this.#choose(this.#deps.clock.now());
+    this.#choose(now);
     for (const node of known.values()) {
-      node.leave();
+      this.#ejection.left(node, now);
+      this.#gone.bury(node, now);
       this.#deps.retire(node.endpoint);
     }
   }

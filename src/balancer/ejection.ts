@@ -71,6 +71,11 @@ export class Ejection implements Judge {
     this.#reported.clear();
   }
 
+  /** The endpoint leaves; of a trial under way nothing will be heard, so it is due for another should it come back. */
+  left(node: Node, now: Millis): void {
+    if (node.ejection.kind === 'trial') this.#move(node, node.ejection.of, now);
+  }
+
   /** The mechanism was switched off: whatever it took out is back. */
   clear(now: Millis): void {
     for (const node of this.#nodes) if (node.ejection.kind !== 'available') this.#return(node, ejectionOf(node.ejection), now);

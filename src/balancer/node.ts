@@ -158,6 +158,11 @@ export class Node implements Candidate {
     this.#left = true;
   }
 
+  /** It is back, and what was known of it still holds. */
+  comeBack(): void {
+    this.#left = false;
+  }
+
   /** For the ticket alone. */
   settled(ticket: Ticket, outcome: Outcome): void {
     this.#inFlight.answered(ticket);

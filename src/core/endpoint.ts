@@ -15,6 +15,8 @@ export interface Endpoint {
   readonly weight: number;
   /** Lower is used first (RFC 2782); 0 where nobody said. */
   readonly priority: number;
+  /** Who is at this address, where that is known: another one here than before is a new endpoint, whatever its address. */
+  readonly generation?: string | undefined;
 }
 
 /** `ip:port`: the identity of an endpoint. Weights and record order change with every scaling and mean nothing here. */

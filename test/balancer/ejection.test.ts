@@ -302,7 +302,7 @@ describe('ejection', () => {
     expect(world.state(bad).recent!.failures).toBe(40);
   });
 
-  it('an endpoint that left while it was on trial is forgotten', async () => {
+  it('an endpoint that left while it was on trial, and is back, is due for another', async () => {
     const { world, clock } = setUp();
     world.eject(bad);
     await clock.advance(1_000);
@@ -311,6 +311,7 @@ describe('ejection', () => {
     ticket.settle({ kind: 'failure' });
     expect(world.events('endpoint.ejected').length).toBe(1);
     world.resolve([endpointAt(0), ...endpoints(5).slice(1)]);
-    expect(world.state(bad)).toMatchObject({ state: 'available', measured: false });
+    expect(world.state(bad).state).toBe('ejected');
+    expect(world.pick().endpoint.host).toBe(bad);
   });
 });
