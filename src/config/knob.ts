@@ -29,7 +29,12 @@ export function knob<Out, In>(kind: Kind<Out, In>, inherited: NoInfer<Out>, mean
 
 /** A key that has nothing to inherit. */
 export function given<Out, In>(kind: Kind<Out, In>, meaning: string) {
-  return kind.schema.meta({ description: meaning, [expectedKeyword]: kind.expected }).optional();
+  return needed(kind, meaning).optional();
+}
+
+/** A key that may not be left out. */
+export function needed<Out, In>(kind: Kind<Out, In>, meaning: string) {
+  return kind.schema.meta({ description: meaning, [expectedKeyword]: kind.expected });
 }
 
 /** A mapping with these keys and no others. */

@@ -4,10 +4,11 @@
  * problems; never an exception, whatever the text is.
  */
 import { defaultPolicy, defaultServicePolicy } from '../core/policy.ts';
-import type { DiscoverySource, HostPattern, Policy, ServiceEntry, ServicePolicy } from '../core/policy.ts';
+import type { HostPattern, LookupSource, Policy, ServiceEntry, ServicePolicy } from '../core/policy.ts';
 import { parseAddress } from './address.ts';
 import type { Address } from './address.ts';
 import { addContradictions } from './contradictions.ts';
+import { addDiscoveryProblems, discoverySource, refreshingOf, sourcePlaces, unionOf } from './discovery.ts';
 import { inherit } from './inherit.ts';
 import type { Path, PolicyInvalid } from './problem.ts';
 import { problemText, ProblemList } from './problem.ts';
@@ -80,17 +81,18 @@ function resolve(document: CheckedDocument, source: PolicySource, problems: Prob
 
 function resolveService(name: string, service: CheckedService, defaults: ServicePolicy, source: PolicySource, problems: ProblemList): ServiceEntry {
   const path = ['services', name];
-  const { hosts = [name], discovery, ...knobs } = service;
-  const { srv, dns, port, endpoints, ...refreshing } = discovery ?? {};
-  const policy = inherit(defaults, { ...knobs, discovery: refreshing });
+  const { hosts = [name], discovery, versions: named = {}, ...knobs } = service;
+  const policy = inherit(defaults, { ...knobs, discovery: refreshingOf(discovery) });
   addContradictions(policy, path, source, problems);
-  addSourceProblems([...path, 'discovery'], source, problems);
+  addDiscoveryProblems(path, source, problems);
+  const versions = versionSources(named);
+  const own = discovery === undefined ? undefined : discoverySource(discovery);
   if (service.hosts === undefined && parseAddress(name) === undefined) {
     // All digits, or a label too long: a fine name for people, and none in a URL.
     problems.add({ source: source.name, position: source.position(path, 'key'), path, found: 'no hosts', expected: 'hosts, since the name of the service is no host name' });
-    return { name, hosts: [], source: undefined, policy };
+    return { name, hosts: [], source: undefined, versions, policy };
   }
-  return { name, hosts: hosts.map(address), source: discoverySource({ srv, dns, port, endpoints }), policy };
+  return { name, hosts: hosts.map(address), source: own ?? unionOf(versions), versions, policy };
 }
 
 /** Only of what the schema accepted. */
@@ -98,25 +100,14 @@ function address(text: string): Address {
   return parseAddress(text) as Address;
 }
 
-type SourceKeys = { readonly [Key in 'srv' | 'dns' | 'port' | 'endpoints']: NonNullable<CheckedService['discovery']>[Key] };
-
-function discoverySource({ srv, dns, port, endpoints }: SourceKeys): DiscoverySource | undefined {
-  if (srv !== undefined) return { kind: 'srv', name: srv };
-  if (dns !== undefined) return { kind: 'dns', name: dns, port: port as number };
-  if (endpoints === undefined) return undefined;
-  return { kind: 'endpoints', endpoints: endpoints.map(address) as { host: string; port: number }[] };
-}
-
-function addSourceProblems(path: Path, source: PolicySource, problems: ProblemList): void {
-  const has = (key: string) => source.at([...path, key]) !== undefined;
-  const [, second] = ['srv', 'dns', 'endpoints'].filter(has);
-  const add = (key: string, expected: string) => {
-    const at = [...path, key];
-    problems.add({ source: source.name, position: source.position(at), path: at, found: describeAt(source, at), expected });
-  };
-  if (second !== undefined) add(second, 'only one of srv, dns and endpoints');
-  if (has('dns') && !has('port')) add('port', 'integer 1–65535, the port of the addresses that dns names');
-  if (has('port') && !has('dns')) add('port', 'a port only together with dns');
+function versionSources(named: NonNullable<CheckedService['versions']>): ReadonlyMap<string, LookupSource> {
+  const versions = new Map<string, LookupSource>();
+  for (const [name, { discovery }] of Object.entries(named)) {
+    const found = discoverySource(discovery);
+    // Without one, that is a problem already.
+    if (found !== undefined) versions.set(name, found);
+  }
+  return versions;
 }
 
 /** One host means one service. `reviews` and `reviews:9080` are two: the more exact one wins where both match. */
@@ -144,11 +135,14 @@ function hostText({ host, port }: HostPattern): string {
 /** What is allowed and still looks like a mistake. */
 function suspicions(policy: Policy, source: PolicySource): readonly string[] {
   const warnings: string[] = [];
-  for (const { name, source: found } of policy.services.values()) {
-    if (found?.kind !== 'srv' || /^_[^.]+\._(?:tcp|udp)\./i.test(found.name)) continue;
-    const path = ['services', name, 'discovery', 'srv'];
-    const expected = 'an SRV name, which begins with _port._tcp';
-    warnings.push(problemText({ source: source.name, position: source.position(path), path, found: describeAt(source, path), expected }));
+  for (const name of policy.services.keys()) {
+    for (const { path: place } of sourcePlaces(['services', name], source)) {
+      const path = [...place, 'srv'];
+      const srv = source.at(path);
+      if (typeof srv !== 'string' || /^_[^.]+\._(?:tcp|udp)\./i.test(srv)) continue;
+      const expected = 'an SRV name, which begins with _port._tcp';
+      warnings.push(problemText({ source: source.name, position: source.position(path), path, found: describeAt(source, path), expected }));
+    }
   }
   return warnings;
 }

@@ -32,7 +32,7 @@ export interface PolicyProblem {
 }
 
 /** Nobody reads more; and a hostile file must not buy memory with mistakes. */
-const mostProblems = 100;
+const mostTold = 100;
 
 export class ProblemList {
   readonly #problems: PolicyProblem[] = [];
@@ -45,9 +45,9 @@ export class ProblemList {
     return this.#problems.length;
   }
 
-  /** Whether more will be told; if not, looking for more is a waste. */
+  /** Whether one more would be news; if not, looking for it is a waste. One beyond those that are told says that there are more. */
   get open(): boolean {
-    return this.#problems.length < mostProblems;
+    return this.#problems.length <= mostTold;
   }
 
   /** Whether anything at or below this path is wrong, so that what follows from it says nothing. */
@@ -71,11 +71,12 @@ export class PolicyInvalid extends Error {
   readonly problems: readonly PolicyProblem[];
 
   constructor(problems: readonly PolicyProblem[]) {
-    const lines = problems.map(problemText);
-    const count = problems.length < mostProblems ? problems.length : `at least ${mostProblems}`;
+    const told = problems.slice(0, mostTold);
+    const lines = told.map(problemText);
+    const count = problems.length > mostTold ? `more than ${mostTold}` : problems.length;
     super(lines.length === 1 ? (lines[0]) : `${problems[0]?.source} has ${count} problems:\n  ${lines.join('\n  ')}`);
     this.name = 'PolicyInvalid';
-    this.problems = problems;
+    this.problems = told;
   }
 }
 

@@ -8,7 +8,7 @@
 import * as z from 'zod';
 import { defaultPolicy, defaultServicePolicy as core, jitterKinds, retryConditionNames } from '../core/policy.ts';
 import type { RetryCondition } from '../core/policy.ts';
-import { isDnsName } from './address.ts';
+import { serviceDiscovery, serviceVersions } from './discovery.ts';
 import type { Kind } from './knob.ts';
 import { address, duration, flag, given, integer, knob, list, mapping, number, oneOf, orOff, share, size, switchable, text } from './knob.ts';
 
@@ -29,7 +29,6 @@ function retryCondition(): Kind<RetryCondition, RetryCondition> {
 function documentSchema(bareNumbers: boolean) {
   const time = (least: number, most: number) => duration(bareNumbers, least, most);
   const method = text((value) => /^[A-Z][A-Z-]{0,30}$/.test(value), 'HTTP method in capitals, such as GET', '^[A-Z][A-Z-]*$');
-  const dnsName = text(isDnsName, 'DNS name, such as reviews.default.svc.cluster.local', '^[A-Za-z0-9_][-A-Za-z0-9_.]*$');
 
   const discovery = {
     refresh: knob(time(100, HOUR), core.discovery.refresh, 'Longest time between two look-ups; a smaller TTL wins.'),
@@ -165,21 +164,11 @@ function documentSchema(bareNumbers: boolean) {
     ).optional(),
   };
 
-  const source = {
-    srv: given(dnsName, 'SRV record that names hosts and ports: `_http._tcp.reviews.default.svc.cluster.local`.'),
-    dns: given(dnsName, 'Name whose A and AAAA records are the endpoints; needs `port`.'),
-    port: given(integer(1, 65535), 'Port of the addresses that `dns` names.'),
-    endpoints: given(list(address('needed'), 1), 'Fixed addresses, instead of looking anything up.'),
-  };
   const service = mapping({
     hosts: given(list(address('optional'), 1), 'Hosts of request URLs that mean this service. Left out: its own name.'),
     ...knobs,
-    discovery: mapping({ ...source, ...discovery }, 'Where endpoints are found: one of `srv`, `dns` with `port`, `endpoints`; without any, the request’s host in DNS.')
-      .meta({
-        dependentRequired: { dns: ['port'], port: ['dns'] },
-        not: { anyOf: [{ required: ['srv', 'dns'] }, { required: ['srv', 'endpoints'] }, { required: ['dns', 'endpoints'] }] },
-      })
-      .optional(),
+    discovery: serviceDiscovery(discovery),
+    versions: serviceVersions(),
   });
 
   return mapping({

@@ -32,8 +32,8 @@ export interface ConfirmEmptyKnobs {
   readonly over: Millis;
 }
 
-/** Where endpoints are found. */
-export type DiscoverySource =
+/** Where endpoints are found by one look-up after another. */
+export type LookupSource =
   | { readonly kind: 'srv'; readonly name: string }
   | { readonly kind: 'dns'; readonly name: string; readonly port: number }
   | { readonly kind: 'endpoints'; readonly endpoints: readonly { readonly host: string; readonly port: number }[] }
@@ -42,7 +42,13 @@ export type DiscoverySource =
   /** EndpointSlices of a Kubernetes Service, listed and watched. The port is its name, or its number in the pods. */
   | { readonly kind: 'kubernetes'; readonly service: string; readonly namespace?: string | undefined; readonly port: string | number }
   /** The first that answers. */
-  | { readonly kind: 'chain'; readonly sources: readonly DiscoverySource[] };
+  | { readonly kind: 'chain'; readonly sources: readonly LookupSource[] };
+
+/** Where endpoints are found. */
+export type DiscoverySource =
+  | LookupSource
+  /** All of them, each looked up on its own: the versions of a service. */
+  | { readonly kind: 'union'; readonly sources: readonly LookupSource[] };
 
 export interface DiscoveryKnobs {
   /** Longest time between two look-ups; jittered downwards. A smaller TTL wins. */
@@ -218,8 +224,10 @@ export type UnknownHosts = 'defaults' | 'passthrough' | 'deny';
 export interface ServiceEntry {
   readonly name: string;
   readonly hosts: readonly HostPattern[];
-  /** Undefined: the host of each request is looked up in DNS. */
+  /** Undefined: the host of each request is looked up in DNS. With versions and nothing else said, their union. */
   readonly source: DiscoverySource | undefined;
+  /** Where each version's endpoints are found, by its name; empty where the service has none. */
+  readonly versions: ReadonlyMap<string, LookupSource>;
   readonly policy: ServicePolicy;
 }
 

@@ -62,8 +62,11 @@ test('a host with a port is another host', () => {
 });
 
 test.each([
-  ['{ srv: _a._tcp.b, dns: b, port: 1 }', 'discovery.dns: "b" (expected: only one of srv, dns and endpoints)'],
+  ['{ srv: _a._tcp.b, dns: b, port: 1 }', 'discovery.dns: "b" (expected: only one of srv, dns, endpoints, file and kubernetes)'],
   ['{ srv: _a._tcp.b, endpoints: ["b:1"] }', 'discovery.endpoints: a list (expected: only one of'],
+  ['{ srv: _a._tcp.b, file: b }', 'discovery.file: "b" (expected: only one of'],
+  ['{ file: b, kubernetes: { service: b, port: 1 } }', 'discovery.kubernetes: a mapping (expected: only one of'],
+  ['{ file: b, port: 80 }', 'discovery.port: 80 (expected: a port only together with dns)'],
   ['{ dns: b }', 'discovery.port: missing (expected: integer 1–65535'],
   ['{ port: 80 }', 'discovery.port: 80 (expected: a port only together with dns)'],
   ['{ srv: _a._tcp.b, port: 80 }', 'discovery.port: 80 (expected: a port only together with dns)'],

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { defaultPolicy, defaultServicePolicy as core } from '../../src/core/policy.ts';
+import type { PolicyDocument } from '../../src/config/schema.ts';
 import { accepted, acceptedObject } from './refusal.ts';
 
 const service = (text: string) => accepted(text).services.get('a')?.policy;
@@ -7,7 +8,7 @@ const service = (text: string) => accepted(text).services.get('a')?.policy;
 test('a policy that says nothing is the built-in one', () => {
   expect(accepted('version: 1')).toEqual(defaultPolicy);
   expect(accepted('version: 1\ndefaults:\nservices:\n')).toEqual(defaultPolicy);
-  expect(accepted('version: 1\nservices:\n  a:\n').services.get('a')).toEqual({ name: 'a', hosts: [{ host: 'a', port: undefined }], source: undefined, policy: core });
+  expect(accepted('version: 1\nservices:\n  a:\n').services.get('a')).toEqual({ name: 'a', hosts: [{ host: 'a', port: undefined }], source: undefined, versions: new Map(), policy: core });
 });
 
 test('a service inherits key by key, as deep as keys go', () => {
@@ -76,6 +77,47 @@ test('endpoints are found where the service says', () => {
   const kept = source('{ srv: _http._tcp.a.shop, refresh: 2s }');
   expect(kept?.policy.discovery).toEqual({ ...core.discovery, refresh: 2000 });
   expect(source('{ refresh: 2s }')?.source).toBeUndefined();
+});
+
+test('endpoints are found in a file, or by the API server, where the service says so', () => {
+  const source = (discovery: string) => accepted(`version: 1\nservices: { a: { discovery: ${discovery} } }`).services.get('a')?.source;
+  expect(source('{ file: ./a.json }')).toEqual({ kind: 'file', path: './a.json' });
+  expect(source('{ kubernetes: { service: a, port: http } }')).toStrictEqual({ kind: 'kubernetes', service: 'a', port: 'http' });
+  expect(source('{ kubernetes: { service: 0-a, namespace: shop, port: 9080 } }')).toEqual({ kind: 'kubernetes', service: '0-a', namespace: 'shop', port: 9080 });
+  expect(source('{ kubernetes: { service: a, port: fifteen-letters } }')).toMatchObject({ port: 'fifteen-letters' });
+  expect(source('{ kubernetes: { service: a, port: 1-a } }')).toMatchObject({ port: '1-a' });
+});
+
+test('a list of sources is a chain, and refreshes as the defaults say', () => {
+  const { services } = accepted('version: 1\ndefaults: { discovery: { refresh: 2s } }\nservices: { a: { discovery: [{ kubernetes: { service: a, port: http } }, { dns: a, port: 80 }, { endpoints: ["10.0.0.1:80"] }] } }');
+  expect(services.get('a')).toMatchObject({
+    source: {
+      kind: 'chain',
+      sources: [{ kind: 'kubernetes', service: 'a', port: 'http' }, { kind: 'dns', name: 'a', port: 80 }, { kind: 'endpoints', endpoints: [{ host: '10.0.0.1', port: 80 }] }],
+    },
+    policy: { discovery: { ...core.discovery, refresh: 2000 } },
+  });
+});
+
+test('a service without a source of its own is the union of its versions', () => {
+  const versions = 'versions: { v1: { discovery: { srv: _http._tcp.a-v1 } }, v2: { discovery: [{ file: a }, { file: b }] } }';
+  const v1 = { kind: 'srv', name: '_http._tcp.a-v1' };
+  const v2 = { kind: 'chain', sources: [{ kind: 'file', path: 'a' }, { kind: 'file', path: 'b' }] };
+  const of = (knobs: string) => accepted(`version: 1\nservices: { a: { ${knobs} } }`).services.get('a');
+  expect([...(of(versions)?.versions ?? [])]).toEqual([['v1', v1], ['v2', v2]]);
+  expect(of(versions)?.source).toEqual({ kind: 'union', sources: [v1, v2] });
+  expect(of(`discovery: { refresh: 2s }, ${versions}`)).toMatchObject({ source: { kind: 'union' }, policy: { discovery: { refresh: 2000 } } });
+  const own = of(`discovery: { file: c }, ${versions}`);
+  expect(own?.source).toEqual({ kind: 'file', path: 'c' });
+  expect(own?.versions.size).toBe(2);
+});
+
+test('an object says chains and versions as the file does', () => {
+  const document: PolicyDocument = {
+    version: 1,
+    services: { a: { discovery: [{ file: 'a' }, { kubernetes: { service: 'a', port: 80 } }], versions: { v1: { discovery: { dns: 'a', port: 80 } } } } },
+  };
+  expect(acceptedObject(document)).toEqual(accepted(JSON.stringify(document)));
 });
 
 test('aliases repeat what was written once', () => {

@@ -26,6 +26,7 @@ function valid(node: Node, value: unknown): boolean {
       case 'required': return !isMap || (rule as string[]).every((key) => key in map);
       case 'dependentRequired': return !isMap || Object.entries(rule as Record<string, string[]>).every(([key, needs]) => !(key in map) || needs.every((need) => need in map));
       case 'items': return !Array.isArray(value) || value.every((item) => valid(rule as Node, item));
+      case 'minProperties': return !isMap || Object.keys(map).length >= (rule as number);
       case 'minItems': return !Array.isArray(value) || value.length >= (rule as number);
       case 'uniqueItems': return !Array.isArray(value) || new Set(value).size === value.length;
       case 'anyOf': return (rule as Node[]).some((option) => valid(option, value));
@@ -56,13 +57,17 @@ test.each([
   inService('balancer: peak-ewma'),
   inService('retry: { on: [503, 5xx], replayBodyUpTo: 1.5MiB, budget: { perSuccess: 12.5% } }'),
   inService('discovery: { dns: a.b, port: 80 }'),
+  inService('discovery: { file: a.json, refresh: 1s }'),
+  inService('discovery: { kubernetes: { service: a, namespace: shop, port: http } }'),
+  inService('discovery: [{ kubernetes: { service: a, port: 9080 } }, { dns: a, port: 80 }]'),
+  inService('versions: { v1: { discovery: { file: a } }, v2: { discovery: [{ file: a }, { srv: _a._tcp.b }] } }'),
 ])('accepts what the policy file accepts (%#)', (text) => {
   expect(parsePolicy(text, 'policy.yaml', {})).toHaveProperty('policy');
   expect(valid(schema, parse(text))).toBe(true);
 });
 
 test('leaves alone what the environment will fill in', () => {
-  for (const knobs of ['deadline: ${D}', 'retry: { maxRetries: "${N:-2}" }', 'telemetry: { spans: "${S}" }', 'propagate: { trace: "${T}" }', 'discovery: { srv: "_http._tcp.${A}.svc" }']) {
+  for (const knobs of ['deadline: ${D}', 'retry: { maxRetries: "${N:-2}" }', 'telemetry: { spans: "${S}" }', 'propagate: { trace: "${T}" }', 'discovery: { srv: "_http._tcp.${A}.svc" }', 'discovery: { kubernetes: { service: "${S}", port: "${P}" } }']) {
     expect(valid(schema, parse(inService(knobs))), knobs).toBe(true);
   }
 });
@@ -71,6 +76,10 @@ test.each([
   'version: 2', 'services: {}', 'version: 1\nhedge: off', 'version: 1\nservices: { A: }', 'version: 1\ndefaults: { hosts: [a] }',
   ...['deadline: 30', 'deadline: 30sec', 'retry: on', 'retry: { maxRetries: 11 }', 'retry: { maxRetries: two }', 'retry: { bakoff: {} }', 'retry: { on: [] }', 'retry: { on: [4xx] }', 'retry: { methods: [get] }',
     'retry: { budget: { perSuccess: 20 } }', 'balancer: predictive', 'discovery: { dns: a }', 'discovery: { port: 80 }', 'discovery: { srv: a, dns: b, port: 80 }', 'hosts: []', 'hosts: ["http://a"]',
+    'discovery: { file: a, srv: b }', 'discovery: { file: "" }', 'discovery: { file: a, kubernetes: { service: a, port: 1 } }', 'discovery: { kubernetes: { service: a } }', 'discovery: { kubernetes: { service: A, port: 1 } }',
+    'discovery: { kubernetes: { service: a, port: 0 } }', 'discovery: { kubernetes: { service: a, port: a--b } }', 'discovery: { kubernetes: { service: a, port: sixteen-letters1 } }',
+    'discovery: []', 'discovery: [{ file: a }]', 'discovery: [{ file: a }, {}]', 'discovery: [{ file: a }, { file: a, refresh: 1s }]', 'discovery: [{ file: a }, [{ file: a }, { file: b }]]', 'discovery: [{ file: a }, { dns: a }]',
+    'versions: {}', 'versions: { V1: { discovery: { file: a } } }', 'versions: { v1: }', 'versions: { v1: {} }', 'versions: { v1: { discovery: {} } }', 'versions: { v1: { discovery: { file: a, refresh: 1s } } }',
     'discovery: { endpoints: [a] }', 'telemetry: { spans: all }', 'retry: { on: [503, 503] }'].map(inService),
 ])('refuses what the policy file refuses (%#)', (text) => {
   expect(parsePolicy(text, 'policy.yaml', {})).toHaveProperty('invalid');

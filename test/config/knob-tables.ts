@@ -59,7 +59,8 @@ export function knobTables(): Map<string, string> {
   tables.set('time', table(inDefaults.filter(({ path, expected }) => path.split('.').length === 2 && expected !== undefined), 'defaults.'));
   for (const { path } of mechanisms) tables.set(path.replace('defaults.', ''), table(below(`${path}.`).filter(({ expected }) => expected !== undefined), 'defaults.'));
   const common = new Set(inDefaults.map(({ path }) => path.replace('defaults.', '')));
-  const own = below('services.<name>.').filter(({ path }) => !common.has(path.replace('services.<name>.', '')));
+  // What a version's discovery takes is what a service's takes; once is enough.
+  const own = below('services.<name>.').filter(({ path }) => !common.has(path.replace('services.<name>.', '')) && !path.includes('.versions.<name>.discovery.'));
   tables.set('service', table(own, 'services.<name>.'));
   return tables;
 }

@@ -47,7 +47,7 @@ test('any damage to a real policy gives a policy or problems', { timeout: 60_000
 test('any object gives a policy or problems', () => {
   const random = seededRandom(7);
   const below = (limit: number) => Math.floor(random.next() * limit);
-  const keys = ['version', 'defaults', 'services', 'a', 'retry', 'on', 'hosts', 'discovery', 'deadline', '__proto__', 'constructor', 'valueOf', '', '0', 'srv', 'endpoints', 'balancer', 'type'];
+  const keys = ['version', 'defaults', 'services', 'a', 'retry', 'on', 'hosts', 'discovery', 'deadline', '__proto__', 'constructor', 'valueOf', '', '0', 'srv', 'endpoints', 'file', 'kubernetes', 'service', 'port', 'versions', 'balancer', 'type'];
   const leaves = [1, 0, -1, NaN, '', 'off', '5s', 'a', null, undefined, true, Symbol('s'), 1n, () => 1, new Date(0), /x/];
   const make = (depth: number): unknown => {
     const kind = depth > 5 ? 0 : below(4);

@@ -49,7 +49,7 @@ test('an unknown key gets the known one that is nearest, and all that are known'
   ]);
 });
 
-test.each(['hedge: off', 'tls: off', 'throttle: off', 'rateLimit: off', 'healthCheck: off', 'routes: []', 'versions: {}', 'locality: off', 'slowStart: off'])(
+test.each(['hedge: off', 'tls: off', 'throttle: off', 'rateLimit: off', 'healthCheck: off', 'routes: []', 'locality: off', 'slowStart: off'])(
   'a knob of another version is not ignored: %s',
   (knob) => expect(refusals(inService(knob))[0]).toContain('unknown key'),
 );
@@ -108,11 +108,110 @@ test.each([
   ['discovery: { endpoints: [10.0.0.1] }', '"10.0.0.1"', 'address with port'],
   ['discovery: { endpoints: ["::1:80"] }', '"::1:80"', 'address with port'],
   ['discovery: { endpoints: [] }', 'an empty list', 'at least 1'],
+  ['discovery: { file: "" }', '""', 'path of a file'],
+  ['discovery: { file: "a\\0b" }', '"a\\u0000b"', 'path of a file'],
+  ['discovery: { file: 5 }', '5', 'path of a file'],
+  ['discovery: { file: [a] }', 'a list', 'path of a file'],
+  ['discovery: { kubernetes: reviews }', '"reviews"', 'a mapping of service, namespace, port'],
+  ['discovery: { kubernetes: { port: http } }', 'missing', 'DNS label'],
+  ['discovery: { kubernetes: { service: a } }', 'missing', 'integer 1–65535, or port name'],
+  ['discovery: { kubernetes: { service: A, port: http } }', '"A"', 'DNS label: lower-case letters'],
+  ['discovery: { kubernetes: { service: a.b, port: http } }', '"a.b"', 'DNS label'],
+  ['discovery: { kubernetes: { service: a-, port: http } }', '"a-"', 'DNS label'],
+  ['discovery: { kubernetes: { service: 7, port: http } }', '7', 'DNS label'],
+  [`discovery: { kubernetes: { service: ${'a'.repeat(64)}, port: http } }`, `"${'a'.repeat(64)}"`, 'at most 63'],
+  ['discovery: { kubernetes: { service: a, namespace: a_b, port: http } }', '"a_b"', 'DNS label'],
+  ['discovery: { kubernetes: { service: a, namespace: , port: http } }', 'nothing', 'DNS label'],
+  ['discovery: { kubernetes: { service: a, port: 0 } }', '0', 'integer 1–65535, or port name'],
+  ['discovery: { kubernetes: { service: a, port: 65536 } }', '65536', 'integer 1–65535, or port name'],
+  ['discovery: { kubernetes: { service: a, port: 80.5 } }', '80.5', 'integer 1–65535, or port name'],
+  ['discovery: { kubernetes: { service: a, port: "80" } }', '"80"', 'at least one letter'],
+  ['discovery: { kubernetes: { service: a, port: HTTP } }', '"HTTP"', 'lower-case'],
+  ['discovery: { kubernetes: { service: a, port: -http } }', '"-http"', 'port name'],
+  ['discovery: { kubernetes: { service: a, port: http- } }', '"http-"', 'port name'],
+  ['discovery: { kubernetes: { service: a, port: a--b } }', '"a--b"', 'single "-"'],
+  ['discovery: { kubernetes: { service: a, port: sixteen-letters1 } }', '"sixteen-letters1"', 'at most 15'],
+  ['discovery: { kubernetes: { service: a, port: [http] } }', 'a list', 'port name'],
+  ['discovery: { kubernetes: { service: a, port: http, protocol: tcp } }', 'unknown key', 'one of service, namespace, port'],
+  ['discovery: { kubernetes: { servcie: a, service: a, port: http } }', 'unknown key', 'one of service'],
+  ['discovery: reviews', '"reviews"', 'a mapping of srv, dns, port, endpoints, file, kubernetes, refresh, maxStale, confirmEmpty, or a list of at least 2 sources'],
+  ['discovery: { endpoint: ["a:1"] }', 'unknown key', 'one of srv, dns, port, endpoints, file, kubernetes, refresh'],
+  ['discovery: []', 'an empty list', 'a list of at least 2 sources'],
+  ['discovery: [{ srv: "a b" }]', 'a list', 'or a list of at least 2 sources'],
+  ['discovery: [{ srv: _a._tcp.b }]', 'a list', 'a list of at least 2 sources'],
+  ['discovery: [{ srv: _a._tcp.b }, a]', '"a"', 'a mapping of srv, dns, port, endpoints, file, kubernetes'],
+  ['discovery: [{ srv: _a._tcp.b }, ]', 'a list', 'at least 2'],
+  ['discovery: [{ srv: _a._tcp.b }, [{ file: a }, { file: b }]]', 'a list', 'a mapping of srv'],
+  ['discovery: [{ srv: _a._tcp.b }, { file: a, refresh: 1s }]', 'unknown key', 'one of srv, dns, port, endpoints, file, kubernetes'],
+  ['discovery: [{ srv: _a._tcp.b }, { fiel: a }]', 'unknown key', 'one of srv'],
+  ['discovery: [{ srv: _a._tcp.b }, { srv: "a b" }]', '"a b"', 'DNS name'],
+  ['discovery: [{ srv: _a._tcp.b }, {}]', 'an empty mapping', 'one of srv, dns, endpoints, file and kubernetes'],
+  ['discovery: [{ srv: _a._tcp.b }, { port: 80 }]', '80', 'a port only together with dns'],
+  ['discovery: [{ srv: _a._tcp.b }, { dns: a }]', 'missing', 'the port of the addresses that dns names'],
+  ['discovery: [{ srv: _a._tcp.b, file: a }, { file: a }]', '"a"', 'only one of srv, dns, endpoints, file and kubernetes'],
+  ['versions: {}', 'an empty mapping', 'a mapping from version names to their discovery, at least 1'],
+  ['versions:', 'nothing', 'a mapping from version names'],
+  ['versions: [v1]', 'a list', 'a mapping from version names'],
+  ['versions: { V1: { discovery: { file: a } } }', '"V1"', 'version name: lower-case letters'],
+  ['versions: { v1-: { discovery: { file: a } } }', '"v1-"', 'version name'],
+  ['versions: { v1.0: { discovery: { file: a } } }', '"v1.0"', 'version name'],
+  [`versions: { ${'v'.repeat(64)}: { discovery: { file: a } } }`, `"${'v'.repeat(64)}"`, 'at most 63'],
+  ['versions: { v1: }', 'nothing', 'a mapping of discovery'],
+  ['versions: { v1: {} }', 'missing', 'a mapping of srv, dns, port, endpoints, file, kubernetes, or a list'],
+  ['versions: { v1: { discovery: {} } }', 'an empty mapping', 'one of srv, dns, endpoints, file and kubernetes'],
+  ['versions: { v1: { discovery: { file: a, refresh: 1s } } }', 'unknown key', 'one of srv'],
+  ['versions: { v1: { discovery: { file: a }, deadline: 1s } }', 'unknown key', 'one of discovery'],
+  ['versions: { v1: { discovery: { file: a, srv: _a._tcp.b } } }', '"a"', 'only one of'],
+  ['versions: { v1: { discovery: { dns: a } } }', 'missing', 'the port of the addresses'],
+  ['versions: { v1: { discovery: [{ file: a }] } }', 'a list', 'at least 2 sources'],
+  ['versions: { v1: { discovery: [{ file: a }, {}] } }', 'an empty mapping', 'one of srv'],
+  ['versions: { v1: { discovery: { kubernetes: { service: a, port: 0 } } } }', '0', 'integer 1–65535, or port name'],
 ])('%s is refused', (knobs, found, expectation) => {
   const lines = refusals(inService(knobs));
   expect(lines).toHaveLength(1);
   expect(lines[0]).toContain(`: ${found} (`);
   expect(lines[0]).toContain(expectation);
+});
+
+test('mistakes of chains and versions are told with the place of the item', () => {
+  const text = `version: 1
+services:
+  a:
+    discovery:
+      - srv: _http._tcp.a
+      - fiel: a.json
+      - kubernetes: { service: a, prot: http }
+    versions:
+      v1: { discovery: [{ file: a }, { dns: A B, port: 80 }] }
+      V2: { discovery: { file: a } }
+  b:
+    discovery:
+      - srv: _http._tcp.b
+      - { dns: b }
+    versions:
+      v1: { discovery: { file: a, srv: _http._tcp.b } }
+`;
+  const known = 'srv, dns, port, endpoints, file, kubernetes';
+  expect(refusals(text)).toEqual([
+    `policy.yaml:6:9 services.a.discovery[1].fiel: unknown key (did you mean file? expected: one of ${known})`,
+    expect.stringMatching(/^policy\.yaml:7:9 services\.a\.discovery\[2\]\.kubernetes\.port: missing \(expected: integer 1–65535, or port name/),
+    'policy.yaml:7:35 services.a.discovery[2].kubernetes.prot: unknown key (did you mean port? expected: one of service, namespace, port)',
+    expect.stringMatching(/^policy\.yaml:9:45 services\.a\.versions\.v1\.discovery\[1\]\.dns: "A B" /),
+    expect.stringMatching(/^policy\.yaml:10:7 services\.a\.versions\.V2: "V2" \(expected: version name/),
+    'policy.yaml:14:9 services.b.discovery[1].port: missing (expected: integer 1–65535, the port of the addresses that dns names)',
+    'policy.yaml:16:32 services.b.versions.v1.discovery.file: "a" (expected: only one of srv, dns, endpoints, file and kubernetes)',
+  ]);
+});
+
+test('the same of an object, whose places are keys', () => {
+  const discovery = [{ srv: '_http._tcp.a' }, { kubernetes: { service: 'a', port: 'HTTP' } }];
+  expect(objectRefusals({ version: 1, services: { a: { discovery } } })).toEqual([expect.stringMatching(/^options\.policy services\.a\.discovery\[1\]\.kubernetes\.port: "HTTP" /)]);
+});
+
+test('a path is no longer than the longest there is', () => {
+  const at = (length: number) => ({ version: 1, services: { a: { discovery: { file: 'a'.repeat(length) } } } });
+  expect(parsePolicyObject(at(4096), {})).toHaveProperty('policy');
+  expect(objectRefusals(at(4097))[0]).toContain('expected: path of a file');
 });
 
 test.each(['-a', 'a-', 'A', 'a_b', 'a b', 'a/b', '.a', 'a'.repeat(254)])('%.20s is no name of a service', (name) => {
@@ -144,13 +243,23 @@ test('an SRV name without port and protocol is allowed, with a warning', () => {
   const parsed = parsePolicy('version: 1\nservices:\n  a: { discovery: { srv: a.default.svc } }\n', 'policy.yaml', {});
   expect(parsed).toMatchObject({ warnings: ['policy.yaml:3:26 services.a.discovery.srv: "a.default.svc" (expected: an SRV name, which begins with _port._tcp)'] });
   expect(parsePolicy('version: 1\nservices: { a: { discovery: { srv: _http._tcp.a } } }', 'policy.yaml', {})).toMatchObject({ warnings: [] });
+  const deep = 'version: 1\nservices:\n  a: { discovery: [{ file: a }, { srv: a }], versions: { v1: { discovery: { srv: _h._tcp.b } }, v2: { discovery: { srv: c } } } }\n';
+  expect(parsePolicy(deep, 'policy.yaml', {})).toMatchObject({
+    warnings: [expect.stringContaining('policy.yaml:3:40 services.a.discovery[1].srv: "a"'), expect.stringContaining('services.a.versions.v2.discovery.srv: "c"')],
+  });
 });
 
-test('a hundred mistakes are enough', () => {
-  const parsed = parsePolicy(`version: 1\nservices:\n${Array.from({ length: 500 }, (_, i) => `  s${i}: { a: 1 }\n`).join('')}`, 'policy.yaml', {});
+test.each([
+  [99, 'has 99 problems', 99],
+  [100, 'has 100 problems', 100],
+  [101, 'has more than 100 problems', 100],
+  [500, 'has more than 100 problems', 100],
+])('of %i mistakes it %s, and tells the first hundred', (mistakes, text, told) => {
+  const parsed = parsePolicy(`version: 1\nservices:\n${Array.from({ length: mistakes }, (_, i) => `  s${i}: { a: 1 }\n`).join('')}`, 'policy.yaml', {});
   if (!('invalid' in parsed)) throw new Error('accepted');
-  expect(parsed.invalid.problems).toHaveLength(100);
-  expect(parsed.invalid.message).toMatch(/^policy\.yaml has at least 100 problems:\n {2}policy\.yaml:3:9 services\.s0\.a: /);
+  expect(parsed.invalid.problems).toHaveLength(told);
+  expect(parsed.invalid.message.split('\n')).toHaveLength(told + 1);
+  expect(parsed.invalid.message).toContain(`policy.yaml ${text}:\n  policy.yaml:3:9 services.s0.a: `);
 });
 
 test('what YAML cannot say is refused in an object', () => {
