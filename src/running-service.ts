@@ -122,7 +122,7 @@ export class RunningService {
           deps.warn(`${name}: ${resolution.source} gives the virtual IP of a Kubernetes Service; name a headless Service (clusterIP: None) to balance over its pods`);
         }
         this.#virtual = resolution.virtual === true;
-        if (!resolution.complete) emit('discovery.truncated', { service: name, source: resolution.source, endpoints: resolution.endpoints.length });
+        if (!resolution.complete && resolution.waiting !== true) emit('discovery.truncated', { service: name, source: resolution.source, endpoints: resolution.endpoints.length });
         this.cluster.reconcile(resolution);
         this.limit.poke();
       },

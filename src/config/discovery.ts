@@ -27,7 +27,8 @@ const longestPath = 4096;
 /** RFC 1123's label, in lower case as Kubernetes has it. */
 const label = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 /** IANA's service name (RFC 6335, 5.1), in lower case: no hyphen at either end or beside another, and a letter somewhere. */
-const portName = /^(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(?:-[a-z0-9]+)*$/;
+/** Of a Service, and so of its EndpointSlices: a DNS label. Only ports of containers end at 15 characters. */
+const portName = /^(?=.*[a-z])[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 
 export const versionName = label;
 const versionNameExpected = 'version name: lower-case letters, digits and "-", a letter or digit first and last, at most 63';
@@ -146,7 +147,7 @@ function kubernetesName(): Kind<string, string> {
 }
 
 function kubernetesPort(): Kind<string | number, string | number> {
-  const expected = 'integer 1–65535, or port name: lower-case letters, digits and single "-", at least one letter, at most 15';
+  const expected = 'integer 1–65535, or port name: lower-case letters, digits and "-", at least one letter, at most 63';
   const error = { error: () => expected };
   const name = text((value) => portName.test(value), expected, portName.source);
   return { schema: z.union([z.int(error).min(1, error).max(65535, error), name.schema], error), expected, write: (value) => value };

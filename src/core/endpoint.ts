@@ -11,6 +11,8 @@ export interface Endpoint {
   /** An IP address, without brackets. Names are resolved by the time an Endpoint exists. */
   readonly host: string;
   readonly port: number;
+  /** The same instance's address of the other family, on the same port; absent where it has none, or where nobody said which belong together. */
+  readonly alternate?: string;
   /** Relative among endpoints of one priority; 1 where nobody said. */
   readonly weight: number;
   /** Lower is used first (RFC 2782); 0 where nobody said. */
@@ -34,6 +36,8 @@ export interface Resolution {
    * may exist all the same: merge it, remove nothing.
    */
   readonly complete: boolean;
+  /** Parts of it have not answered yet; nothing was cut short by anybody. */
+  readonly waiting?: boolean;
   /** Where it comes from, for people: `srv _http._tcp.reviews.default.svc.cluster.local`. */
   readonly source: string;
   /** Its one address stands for many instances (a Kubernetes ClusterIP): nothing can be said of any of them, only of all. */

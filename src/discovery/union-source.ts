@@ -75,7 +75,8 @@ class UnionWatch implements Watch {
     // An empty set is one that all have confirmed.
     if (endpoints.length === 0 && !complete) return this.#tellFailure();
     if (this.#closed) return;
-    this.#listener.resolved({ endpoints, complete, source: together(answers.map(({ source }) => source)), virtual: answers.some(isVirtual) });
+    const waiting = answers.length < this.#parts.length;
+    this.#listener.resolved({ endpoints, complete, ...(waiting ? { waiting } : {}), source: together(answers.map(({ source }) => source)), virtual: answers.some(isVirtual) });
   }
 
   #failed(part: Part, error: Error): void {

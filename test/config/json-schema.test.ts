@@ -77,7 +77,7 @@ test.each([
   ...['deadline: 30', 'deadline: 30sec', 'retry: on', 'retry: { maxRetries: 11 }', 'retry: { maxRetries: two }', 'retry: { bakoff: {} }', 'retry: { on: [] }', 'retry: { on: [4xx] }', 'retry: { methods: [get] }',
     'retry: { budget: { perSuccess: 20 } }', 'balancer: predictive', 'discovery: { dns: a }', 'discovery: { port: 80 }', 'discovery: { srv: a, dns: b, port: 80 }', 'hosts: []', 'hosts: ["http://a"]',
     'discovery: { file: a, srv: b }', 'discovery: { file: "" }', 'discovery: { file: a, kubernetes: { service: a, port: 1 } }', 'discovery: { kubernetes: { service: a } }', 'discovery: { kubernetes: { service: A, port: 1 } }',
-    'discovery: { kubernetes: { service: a, port: 0 } }', 'discovery: { kubernetes: { service: a, port: a--b } }', 'discovery: { kubernetes: { service: a, port: sixteen-letters1 } }',
+    'discovery: { kubernetes: { service: a, port: 0 } }', 'discovery: { kubernetes: { service: a, port: ends- } }', 'discovery: { kubernetes: { service: a, port: under_score } }',
     'discovery: []', 'discovery: [{ file: a }]', 'discovery: [{ file: a }, {}]', 'discovery: [{ file: a }, { file: a, refresh: 1s }]', 'discovery: [{ file: a }, [{ file: a }, { file: b }]]', 'discovery: [{ file: a }, { dns: a }]',
     'versions: {}', 'versions: { V1: { discovery: { file: a } } }', 'versions: { v1: }', 'versions: { v1: {} }', 'versions: { v1: { discovery: {} } }', 'versions: { v1: { discovery: { file: a, refresh: 1s } } }',
     'discovery: { endpoints: [a] }', 'telemetry: { spans: all }', 'retry: { on: [503, 503] }'].map(inService),
