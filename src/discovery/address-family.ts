@@ -1,5 +1,5 @@
 /**
- * IPv4 or IPv6, for a host that has both. Endpoints have one address each, so one family is chosen, by what this machine can reach: IPv4
+ * IPv4 or IPv6, for a host that has both. An endpoint goes by one address, so one family is preferred, by what this machine can reach: IPv4
  * where it has such an address itself, IPv6 where that is all it has (RFC 6724 without the table).
  */
 import { isIP } from 'node:net';

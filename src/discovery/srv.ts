@@ -3,7 +3,8 @@
  *
  * The addresses of the targets come from, in this order: the additional section ("glue": CoreDNS and Knot send all that fits, BIND none
  * beyond 13 targets), the target's own name (Kubernetes calls an endpoint without a name `10-0-0-1.<service>`), or an A look-up for
- * each. A target whose look-up fails keeps the addresses it had.
+ * each. A target whose look-up fails keeps the addresses it had. A target with one address in either family is one endpoint with two
+ * addresses; with several, nobody can say which belong together, and one family is used.
  *
  * A target that is the service itself is a ClusterIP: one address for all instances, and what happens there says nothing about any of them.
  *
@@ -51,8 +52,10 @@ export class SrvSource implements Source {
     this.#known = addresses;
 
     const weights = relativeWeights(records);
-    const found = records.flatMap((record, index) => (addresses.get(record.target) ?? []).map((host): Endpoint => (
-      { host, port: record.port, weight: weights[index]!, priority: record.priority })));
+    const found = records.flatMap((record, index) => (addresses.get(record.target) ?? []).map((host): Endpoint => {
+      const alternate = glue.alternate(record.target, host);
+      return { host, port: record.port, ...(alternate === undefined ? {} : { alternate }), weight: weights[index]!, priority: record.priority };
+    }));
     // Nothing at all because nobody could say where anything is: that is not an empty service.
     if (found.length === 0 && failure !== undefined) throw failure;
     const { endpoints, cut } = distinct(found);
@@ -122,8 +125,19 @@ class Glue {
 
   /** An IPv4 and an IPv6 address of one target are one instance, so one family of it is used. */
   get(target: string): readonly string[] | undefined {
-    const [first, second] = this.#family === 4 ? [this.#v4, this.#v6] : [this.#v6, this.#v4];
-    return first.get(target) ?? second.get(target);
+    const [first, second] = this.#byPreference(target);
+    return first ?? second;
+  }
+
+  /** The other address of the target that is at this one. */
+  alternate(target: string, host: string): string | undefined {
+    const [first, second] = this.#byPreference(target);
+    return first?.length === 1 && second?.length === 1 && first[0] === host ? second[0] : undefined;
+  }
+
+  #byPreference(target: string): readonly (readonly string[] | undefined)[] {
+    const [v4, v6] = [this.#v4.get(target), this.#v6.get(target)];
+    return this.#family === 4 ? [v4, v6] : [v6, v4];
   }
 }
 

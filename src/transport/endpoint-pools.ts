@@ -20,6 +20,7 @@ import { endpointKey } from '../core/endpoint.ts';
 import { type MeshError } from '../core/errors.ts';
 import type { ConnectionKnobs } from '../core/policy.ts';
 import { Exchange } from './exchange.ts';
+import { racing, type Connector } from './race.ts';
 import { ConnectTimeout } from './transport-errors.ts';
 import * as undici from './undici.ts';
 
@@ -30,7 +31,8 @@ import * as undici from './undici.ts';
 const nobody = new AsyncResource('inmesh.connection');
 
 interface EndpointPool {
-  readonly endpoint: Endpoint;
+  /** As discovery described it last; what it is told by, address and port, stays. */
+  endpoint: Endpoint;
   readonly origin: string;
   readonly pool: Pool;
   readonly clients: Set<Client>;
@@ -116,6 +118,7 @@ export class EndpointPools implements Transport {
       entry = this.#open(endpoint, scheme, authority);
       this.#pools.set(key, entry);
     }
+    entry.endpoint = endpoint;
     return entry;
   }
 
@@ -124,7 +127,7 @@ export class EndpointPools implements Transport {
     const clients = new Set<Client>();
     const origin = `${scheme}://${endpointKey(endpoint)}`;
     const pool = new undici.Pool(origin, {
-      connect: this.#connector(),
+      connect: this.#connector(() => entry.endpoint.alternate),
       keepAliveTimeout: this.#deps.knobs().keepAlive,
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -138,8 +141,9 @@ export class EndpointPools implements Transport {
         return client;
       },
     });
+    const entry: EndpointPool = { endpoint, origin, pool, clients, serverName };
     this.#deps.opened?.(origin);
-    return { endpoint, origin, pool, clients, serverName };
+    return entry;
   }
 
   #gone(entry: EndpointPool): void {
@@ -147,10 +151,10 @@ export class EndpointPools implements Transport {
     this.#deps.closed?.(entry.origin);
   }
 
-  /** undici's connector under a timer of ours. */
-  #connector(): NonNullable<Client.Options['connect']> {
+  /** undici's connector, to either address of the endpoint, under a timer of ours. */
+  #connector(alternate: () => string | undefined): NonNullable<Client.Options['connect']> {
     const { clock, knobs } = this.#deps;
-    const connect = undici.buildConnector({ timeout: 0, allowH2: false }) as unknown as Connector;
+    const connect = racing(undici.buildConnector({ timeout: 0, allowH2: false }) as unknown as Connector, clock, alternate);
     const timed: Connector = (options, callback) => {
       const limit = knobs().connectTimeout;
       const due = clock.now() + limit;
@@ -180,8 +184,6 @@ function withdrawnOnceConnected(done: () => void): object {
     onError: done,
   };
 }
-
-type Connector = (options: object, callback: (error: Error | null, socket: Socket | null) => void) => Socket;
 
 /** SNI and certificate name: the host of the authority; an IP address is not a server name (RFC 6066 §3). */
 function hostOf(authority: string): string {

@@ -54,6 +54,15 @@ describe('a cluster', () => {
     expect(world.state('10.0.0.0').state).toBe('ejected');
   });
 
+  it('keeps what it knows of an endpoint whose address of the other family changes', () => {
+    const world = new SmallCluster({ endpoints: [endpointAt(0), endpointAt(1)] });
+    const one = world.cluster.pick(new Set(['10.0.0.1:80']));
+    world.resolve([endpointAt(0, { alternate: '2001:db8::1' }), endpointAt(1, { alternate: '2001:db8::2' })]);
+    expect(world.cluster.pick(new Set(['10.0.0.1:80']))).toBe(one);
+    expect(world.retired).toEqual([]);
+    expect(world.cluster.endpoints.map(({ alternate }) => alternate)).toEqual(['2001:db8::1', '2001:db8::2']);
+  });
+
   it('takes weight and priority from the newest answer', () => {
     const world = new SmallCluster({ endpoints: [endpointAt(0, { weight: 1 })] });
     const node = world.pick();

@@ -422,16 +422,26 @@ describe('what an answer means', () => {
     expect(endpoints.map(({ weight, priority }) => [priority, weight])).toEqual([[0, 90], [0, 10], [10, 1], [10, 1]]);
   });
 
-  it('R-36: a target with both families is one endpoint, of the family that this machine reaches', async () => {
+  it('R-36: a target with both families is one endpoint, of the family that this machine reaches, with the other address beside it', async () => {
+    let alternate = '2001:db8::1';
     const dns = await server((query) => query.send(query.reply({
-      answers: [srv(query.name, 'both.test', 80), srv(query.name, 'six.test', 80)],
-      additionals: [a('both.test', '2001:db8::1'), a('both.test', '10.0.0.1'), a('six.test', '2001:db8::6')],
+      answers: [srv(query.name, 'both.test', 80, { ttl: 1 }), srv(query.name, 'six.test', 80), srv(query.name, 'many.test', 80)],
+      additionals: [
+        a('both.test', alternate), a('both.test', '10.0.0.1'), a('six.test', '2001:db8::6'),
+        a('many.test', '10.0.0.7'), a('many.test', '10.0.0.8'), a('many.test', '2001:db8::7'),
+      ],
     })));
     const four = watching(NAME, { nameservers: [dns.address], family: 4 });
     const six = watching(NAME, { nameservers: [dns.address], family: 6 });
     await Promise.all([four.first(), six.first()]);
-    expect(four.keys()).toEqual(['10.0.0.1:80', '[2001:db8::6]:80']);
-    expect(six.keys()).toEqual(['[2001:db8::1]:80', '[2001:db8::6]:80']);
+    expect(four.keys()).toEqual(['10.0.0.1:80', '10.0.0.7:80', '10.0.0.8:80', '[2001:db8::6]:80']);
+    expect(six.keys()).toEqual(['[2001:db8::1]:80', '[2001:db8::6]:80', '[2001:db8::7]:80']);
+    const alternates = (seen: Watched): (string | undefined)[] => seen.resolutions.at(-1)!.endpoints.map((endpoint) => endpoint.alternate);
+    expect(alternates(four)).toEqual(['2001:db8::1', undefined, undefined, undefined]);
+    expect(alternates(six)).toEqual(['10.0.0.1', undefined, undefined]);
+    alternate = '2001:db8::2';
+    four.watch.refresh('asked');
+    await eventually(() => alternates(four)[0] === '2001:db8::2');
   });
 
   it('R-23: eight aliases in a row are followed, nine are not', async () => {

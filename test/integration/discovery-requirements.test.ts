@@ -12,6 +12,7 @@ import { systemRandom } from '../../src/core/random.ts';
 import { resolverFor } from '../../src/discovery/resolver-for.ts';
 import { SrvSource } from '../../src/discovery/srv.ts';
 import { eventually } from '../support/eventually.ts';
+import { hasLoopback6 } from '../support/ipv6.ts';
 import { startServer, type Running } from '../support/http-server.ts';
 import { startKnot, type Knot, type KnotOptions } from '../support/knot.ts';
 import { needs } from '../support/needs.ts';
@@ -42,11 +43,11 @@ function watching(name: string, options: WatchedOptions): Watched {
 
 interface Replica extends Running { served: number }
 
-async function replica(after = 0): Promise<Replica> {
+async function replica(after = 0, host = '127.0.0.1'): Promise<Replica> {
   const running = await startServer((_request, response) => {
     counted.served += 1;
     setTimeout(() => response.end('ok'), after);
-  });
+  }, host);
   const counted: Replica = Object.assign(running, { served: 0 });
   cleanup.push(() => running.close());
   return counted;
@@ -73,6 +74,20 @@ const collect = (): void => {
 };
 
 needs('knot').describe('requirements of discovery, with Knot', () => {
+  it('R-36: an instance with an address in each family is one endpoint, and is reached where it listens on one of them only', async (context) => {
+    context.skip(!hasLoopback6, 'no ::1 on this machine');
+    for (const host of ['127.0.0.1', '::1']) {
+      const instance = await replica(0, host);
+      const knot = await knotWith([record(instance), `${TARGET} A 127.0.0.1`, `${TARGET} AAAA ::1`]);
+      const mesh = meshAt(knot.address);
+      for (let count = 0; count < 5; count += 1) await call(mesh);
+      const [service] = mesh.inspect().services;
+      expect(service!.endpoints).toHaveLength(1);
+      expect(service!.endpoints[0]).toMatchObject({ state: 'available', totals: { success: 5, failure: 0 } });
+      expect(instance.served).toBe(5);
+    }
+  });
+
   it('R-3: instances that share an address are told apart by their ports: all get traffic, and only the one that stops leaves', async () => {
     const replicas = [await replica(), await replica(), await replica()];
     const knot = await knotWith(zoneOf(...replicas));

@@ -14,19 +14,19 @@ export interface Running<Kind extends Server | TcpServer = Server> {
   close(): Promise<void>;
 }
 
-export function startServer(listener: RequestListener, host = '127.0.0.1'): Promise<Running> {
-  return listen(createServer({ keepAliveTimeout: 30_000 }, listener), host);
+export function startServer(listener: RequestListener, host = '127.0.0.1', port = 0): Promise<Running> {
+  return listen(createServer({ keepAliveTimeout: 30_000 }, listener), host, port);
 }
 
 /** `onSocket` sees the raw bytes: what it writes is what the client gets. */
-export function startTcp(onSocket: (socket: Socket) => void, host = '127.0.0.1'): Promise<Running<TcpServer>> {
+export function startTcp(onSocket: (socket: Socket) => void, host = '127.0.0.1', port = 0): Promise<Running<TcpServer>> {
   return listen(createTcpServer((socket) => {
     socket.on('error', () => {});
     onSocket(socket);
-  }), host);
+  }), host, port);
 }
 
-async function listen<Kind extends Server | TcpServer>(server: Kind, host: string): Promise<Running<Kind>> {
+async function listen<Kind extends Server | TcpServer>(server: Kind, host: string, onPort = 0): Promise<Running<Kind>> {
   const connections = new Set<Socket>();
   const running: Running<Kind> = {
     server, host, port: 0, origin: '', connections, accepted: 0,
@@ -40,7 +40,7 @@ async function listen<Kind extends Server | TcpServer>(server: Kind, host: strin
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
   });
-  await new Promise<void>((resolve) => (server).listen(0, host, resolve));
+  await new Promise<void>((resolve) => (server).listen(onPort, host, resolve));
   const { port } = server.address() as AddressInfo;
   return Object.assign(running, { port, origin: `http://${host}:${port}` });
 }

@@ -25,8 +25,8 @@ export function attemptOf(request: IncomingRequest, endpoint: Endpoint, cancella
   return { call, number: 1, cancellation: new Cancellation(cancellation), endpoint, headers: [] };
 }
 
-export function wire(target: { host: string; port: number }, knobs: Partial<ConnectionKnobs> = {}): Wire {
-  const endpoint: Endpoint = { host: target.host, port: target.port, weight: 1, priority: 0 };
+export function wire(target: { host: string; port: number; alternate?: string }, knobs: Partial<ConnectionKnobs> = {}): Wire {
+  const endpoint: Endpoint = { host: target.host, port: target.port, ...(target.alternate === undefined ? {} : { alternate: target.alternate }), weight: 1, priority: 0 };
   const pools = new EndpointPools({ clock: systemClock, knobs: () => ({ ...defaultServicePolicy.connection, ...knobs }) });
   const calls: Call[] = [];
   const close = () => pools.destroy(new MeshError('CLIENT_CLOSED', 'closed'));
