@@ -57,6 +57,20 @@ describe('the checker', () => {
     expect(violations(graph({ 'transport/a.ts': ['../client.ts'] }))).toEqual(['transport/a.ts imports client.ts, which is above it']);
   });
 
+  it('lets the command line tool know discovery, config and core, from any depth, and nothing else', () => {
+    const good = graph({ 'cli/main.ts': ['./commands/resolve.ts'], 'cli/commands/resolve.ts': ['../../discovery/srv.ts', '../../config/suggest.ts', '../../core/clock.ts', '../main.ts'] });
+    expect(violations(good).filter((violation) => !violation.startsWith('import circle'))).toEqual([]);
+    expect(violations(graph({ 'cli/main.ts': ['../transport/pool.ts'] }))).toEqual(['cli/main.ts imports transport/pool.ts (expected: own folder, config, discovery or core)']);
+    expect(violations(graph({ 'cli/commands/top.ts': ['../../client.ts'] }))).toEqual(['cli/commands/top.ts imports client.ts, which is above it']);
+  });
+
+  it('catches anybody who imports the command line tool, the client too', () => {
+    for (const file of ['client.ts', 'index.ts', 'core/a.ts', 'discovery/a.ts', 'clever.ts']) {
+      const from = file.includes('/') ? '..' : '.';
+      expect(violations(graph({ [file]: [`${from}/cli/page.ts`] }))).toEqual([`${file} imports cli/page.ts, which nobody imports`]);
+    }
+  });
+
   it('catches a file beside the client that knows a folder', () => {
     expect(violations(graph({ 'clever.ts': ['./balancer/a.ts'] }))).toHaveLength(1);
   });

@@ -51,6 +51,12 @@ describe('the packed package', () => {
     run(process.execPath, [tsc, '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2023', '--skipLibCheck', ...types, 'esm.mts', 'cjs.cts']);
   }, 60_000);
 
+  it('brings the command line tool, which can be run', () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+    expect(run('npx', ['--offline', '--no', '--', 'inmesh', '--version']).trim()).toBe(version);
+    expect(run('npx', ['--offline', '--no', '--', 'inmesh', 'resolve', '--help'])).toContain('inmesh resolve NAME');
+  }, 60_000);
+
   it('ships the policy schema, the docs and no sources', () => {
     const program = "import schema from 'inmesh/policy.schema.json' with { type: 'json' }; console.log(schema.type);";
     expect(node(program, 'module')).toBe('object');
