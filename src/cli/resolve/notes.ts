@@ -25,7 +25,7 @@ function aboutServers(attempts: readonly AttemptReport[]): Note[] {
     const refused = here.find((attempt) => attempt.outcome === 'failed');
     const cut = here.some((attempt) => attempt.transport === 'udp' && attempt.truncated);
     const overTcp = here.filter((attempt) => attempt.transport === 'tcp');
-    if (cut && overTcp.length > 0 && overTcp.every((attempt) => attempt.outcome === 'failed' || attempt.outcome === 'unanswered')) {
+    if (cut && overTcp.every((attempt) => attempt.outcome === 'failed' || attempt.outcome === 'unanswered')) {
       notes.push(warning('tcp-blocked', `${server} answers over UDP, but this answer needs TCP, and that fails. Is TCP port 53 open, in the Service and in every NetworkPolicy?`));
     } else if (!answered && refused !== undefined) {
       notes.push(warning('server-unreachable', `${refused.error}. Does a nameserver listen there, and may this pod talk to it?`));

@@ -84,6 +84,32 @@ describe('what is made of it', () => {
     expect(notes).toEqual(['ttl-zero', 'dashed-names', 'equal-weights', 'shared-address']);
   });
 
+  it('an answer that is cut over TCP as well, and read as far as it goes', async () => {
+    const { report, notes, page } = await inquire([NAME, '--server', await server((query) => query.send(query.reply({ truncated: true, answers: query.transport === 'udp' ? [] : [srv(NAME, `10-0-0-1.${SERVICE}`, 80), srv(NAME, `10-0-0-2.${SERVICE}`, 80)] })))]);
+    expect(report).toMatchObject({ outcome: 'found', client: { does: 'adds', complete: false }, attempts: [{ records: { answer: {} } }, { truncated: true, records: { answer: { SRV: 2 } } }] });
+    expect(notes).toEqual(['truncated-over-tcp', 'dashed-names']);
+    expect(page).toContain('adds these 2 endpoints to what it has, and removes none');
+  });
+
+  it('records that are not read', async () => {
+    const { report, page } = await inquire(['host.test', '--server', await server((query) => query.send(query.reply({ answers: [a(query.name, '10.0.0.1'), { type: 'TXT', name: query.name, data: 'text' }] })))]);
+    expect(report.attempts).toMatchObject([{ records: { answer: { A: 1 } }, unread: 1 }]);
+    expect(page).toContain('1 A, 1 of other types or classes, not read, TTL 5 s');
+  });
+
+  it('one type, searched for past a domain that fails, and no further than it is found', async () => {
+    const resolvConf = join(folder, 'resolv.conf');
+    writeFileSync(resolvConf, 'nameserver 10.96.0.10\nsearch broken.test empty.test good.test more.test\noptions ndots:5\n');
+    const dns = await server((query) => {
+      if (query.name.includes('broken')) query.send(query.reply({ rcode: 2 }));
+      else if (query.name.includes('empty')) missing(query);
+      else good(query);
+    });
+    const { report } = await inquire(['web', '--type', 'a', '--server', dns], { resolvConf });
+    expect(report.attempts.map(({ question }) => `${question.type} ${question.name}`)).toEqual(['A web.broken.test', 'A web.empty.test', 'A web.good.test']);
+    expect(report.endpoints).toMatchObject([{ target: 'web.good.test' }]);
+  });
+
   it('a port that has another name, or a Service that is not there', async () => {
     const { report, notes, page } = await inquire([NAME, '--server', await server(missing)]);
     expect(report).toMatchObject({ outcome: 'empty', client: { does: 'doubts-empty' } });
