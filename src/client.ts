@@ -37,6 +37,11 @@ export interface MeshOptions {
   readonly service?: string;
   /** This process among its peers; it decides which subset of endpoints it talks to. Default: `$POD_NAME`, else the host name. */
   readonly instance?: string;
+  /**
+   * The zone in which this process runs, as Kubernetes calls it (`topology.kubernetes.io/zone`): where EndpointSlices say which zones their
+   * endpoints are for, those of this zone are used. Default: `$INMESH_ZONE`, else unknown, which prefers none.
+   */
+  readonly zone?: string;
   /** `ip`, `ip:port` or `[ipv6]:port`. Default: those of /etc/resolv.conf. */
   readonly nameservers?: readonly string[];
   /** Told of warnings. Default: process warnings. */
@@ -92,6 +97,7 @@ export class MeshClient {
   readonly #random: Random;
   readonly #instance: string;
   readonly #service: string;
+  readonly #zone: string | undefined;
   readonly #loaded: LoadedPolicy;
   readonly #hosts: HostTable;
   readonly #stub: StubResolver;
@@ -111,6 +117,7 @@ export class MeshClient {
     this.#random = options.random ?? systemRandom;
     this.#instance = options.instance ?? (process.env['POD_NAME'] || hostname());
     this.#service = options.service ?? (process.env['OTEL_SERVICE_NAME'] || hostname());
+    this.#zone = (options.zone ?? process.env['INMESH_ZONE']) || undefined;
     this.#loaded = loadPolicy(options.policy, process.env);
     for (const warning of this.#loaded.warnings) this.#warn(warning);
     this.#hosts = hostTable(this.#loaded.policy.services.values());
@@ -290,6 +297,7 @@ export class MeshClient {
         timeouts: this.#timeouts,
         stub: this.#stub,
         identity: `${this.#service}/${this.#instance}`,
+        zone: this.#zone,
         transport: this.#options.transport,
         emit: (name, event) => this.events.emit(name, event),
         warn: (message) => this.#warn(message),

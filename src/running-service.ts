@@ -51,6 +51,7 @@ export interface ServiceDeps {
   readonly timeouts: Timeouts;
   readonly stub: StubResolver;
   readonly identity: string;
+  readonly zone: string | undefined;
   /** Tells people, once. */
   readonly warn: (message: string) => void;
   /** In the place of undici's pools, for tests. */
@@ -115,7 +116,7 @@ export class RunningService {
       this.limit.layer,
     )(retry({ clock, random, budget: this.budget, emit })(attempts));
 
-    this.#watch = resolverFor(entry.source ?? ownName, { stub, clock, random, knobs: () => knobs().discovery, measured: recordLookup }).watch({
+    this.#watch = resolverFor(entry.source ?? ownName, { stub, clock, random, zone: deps.zone, knobs: () => knobs().discovery, measured: recordLookup }).watch({
       resolved: (resolution) => {
         if (resolution.virtual === true && !this.#virtual) {
           emit('discovery.virtual', { service: name, source: resolution.source, endpoints: resolution.endpoints.map(endpointKey) });

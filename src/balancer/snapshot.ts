@@ -10,6 +10,9 @@ import type { Tally } from './outlier.ts';
 
 export interface EndpointSnapshot {
   readonly endpoint: EndpointKey;
+  /** As in `Endpoint`; each absent where there is none. */
+  readonly alternate?: string;
+  readonly zone?: string;
   readonly weight: number;
   readonly priority: number;
   readonly state: EjectionState['kind'];
@@ -38,8 +41,11 @@ export interface EndpointSnapshot {
 export function describe(node: Node, outlier: Switchable<OutlierKnobs>, clock: Clock): EndpointSnapshot {
   const now = clock.now();
   const state = node.ejection;
+  const { alternate, zone } = node.endpoint;
   const snapshot = {
     endpoint: node.key,
+    ...(alternate === undefined ? {} : { alternate }),
+    ...(zone === undefined ? {} : { zone }),
     weight: node.endpoint.weight,
     priority: node.endpoint.priority,
     state: state.kind,

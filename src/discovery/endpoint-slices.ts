@@ -4,13 +4,23 @@
  *
  * kube-proxy's rules: `ready` that is not there means ready; pods that end and still serve are used where no other is ready. A pod may be
  * in two slices while the controller moves it; ready counts. Everything here came over the network, so nothing is taken for granted.
+ *
+ * A Service with topology-aware routing says of each endpoint which zones it should serve. That is followed only where this process knows
+ * its zone, every endpoint has such a hint and one of them is for this zone: hints come and go while the controller works, and those that
+ * are half there would send everything to the few that have them.
  */
 import type { Endpoint } from '../core/endpoint.ts';
 import { usableFamily } from './address.ts';
 import type { AddressFamily } from './address-family.ts';
 
+/** As many as the API allows. */
+const MAX_HINTS = 8;
+
 interface SliceEndpoint {
   readonly host: string;
+  readonly zone: string | undefined;
+  /** The zones that it should serve; none where nobody said. */
+  readonly forZones: readonly string[];
   readonly state: 'ready' | 'ending' | 'unusable';
 }
 
@@ -39,25 +49,37 @@ export class EndpointSlices {
     if (name !== undefined) this.#slices.delete(name);
   }
 
-  /** Those of one port, by its name or its number, in this family where there are any. */
-  endpoints(port: string | number, family: AddressFamily): Endpoint[] {
+  /** Those of one port, by its name or its number, in this family where there are any, and for this zone where all say which they are for. */
+  endpoints(port: string | number, family: AddressFamily, zone?: string): Endpoint[] {
     const slices = [...this.#slices.values()];
     const present = slices.some((slice) => slice.family === family && slice.endpoints.length > 0);
-    const ready = new Map<string, Endpoint>();
-    const ending = new Map<string, Endpoint>();
+    const ready = new Map<string, Usable>();
+    const ending = new Map<string, Usable>();
     for (const slice of slices) {
       if (slice.family === undefined || (present && slice.family !== family)) continue;
       for (const { name, port: number } of slice.ports) {
         if (name !== port && number !== port) continue;
-        for (const { host, state } of slice.endpoints) {
-          const endpoint = { host, port: number, weight: 1, priority: 0 };
-          if (state === 'ready') ready.set(`${host} ${number}`, endpoint);
-          if (state === 'ending') ending.set(`${host} ${number}`, endpoint);
+        for (const { host, state, zone: own, forZones } of slice.endpoints) {
+          const endpoint = { host, port: number, weight: 1, priority: 0, ...(own === undefined ? {} : { zone: own }) };
+          if (state === 'ready') ready.set(`${host} ${number}`, { endpoint, forZones });
+          if (state === 'ending') ending.set(`${host} ${number}`, { endpoint, forZones });
         }
       }
     }
-    return [...(ready.size > 0 ? ready : ending).values()];
+    return forZone([...(ready.size > 0 ? ready : ending).values()], zone).map(({ endpoint }) => endpoint);
   }
+}
+
+interface Usable {
+  readonly endpoint: Endpoint;
+  readonly forZones: readonly string[];
+}
+
+/** kube-proxy's safeguards (pkg/proxy/topology.go), which Linkerd has as well. */
+function forZone(usable: readonly Usable[], zone: string | undefined): readonly Usable[] {
+  if (zone === undefined || usable.some(({ forZones }) => forZones.length === 0)) return usable;
+  const chosen = usable.filter(({ forZones }) => forZones.includes(zone));
+  return chosen.length > 0 ? chosen : usable;
 }
 
 function nameOf(object: unknown): string | undefined {
@@ -76,7 +98,10 @@ function sliceOf(object: unknown): Slice {
     endpoints: list(field(object, 'endpoints')).flatMap((entry) => {
       // All addresses of one endpoint are the same pod; the API says to use the first.
       const [host] = list(field(entry, 'addresses'));
-      return typeof host === 'string' && usableFamily(host) !== undefined ? [{ host, state: stateOf(field(entry, 'conditions')) }] : [];
+      if (typeof host !== 'string' || usableFamily(host) === undefined) return [];
+      const zone = text(field(entry, 'zone'));
+      const forZones = list(field(field(entry, 'hints'), 'forZones')).slice(0, MAX_HINTS).flatMap((hint) => text(field(hint, 'name')) ?? []);
+      return [{ host, zone, forZones, state: stateOf(field(entry, 'conditions')) }];
     }),
   };
 }
@@ -88,6 +113,10 @@ function stateOf(conditions: unknown): SliceEndpoint['state'] {
 
 function field(object: unknown, name: string): unknown {
   return typeof object === 'object' && object !== null ? (object as Record<string, unknown>)[name] : undefined;
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 function list(value: unknown): readonly unknown[] {

@@ -43,6 +43,8 @@ export interface KubernetesSourceDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly stub: Pick<StubResolver, 'family'>;
+  /** Where this process runs. Unknown: no endpoint is preferred for its zone. */
+  readonly zone?: string | undefined;
 }
 
 export class KubernetesSource implements Source {
@@ -84,11 +86,11 @@ export class KubernetesSource implements Source {
   }
 
   async resolve(): Promise<SourceAnswer> {
-    const { clock, stub } = this.#deps;
+    const { clock, stub, zone } = this.#deps;
     if (!this.#listed) await this.#firstList();
     const broken = this.#brokenSince !== undefined && clock.now() - this.#brokenSince >= TROUBLE;
     if (!this.#listed || broken) throw this.#lastError ?? new Error(`${this.description}: no list within ${FIRST_LIST} ms`);
-    const { endpoints, cut } = distinct(this.#slices.endpoints(this.#target.port, stub.family));
+    const { endpoints, cut } = distinct(this.#slices.endpoints(this.#target.port, stub.family, zone));
     return { endpoints, complete: !cut, ttl: undefined };
   }
 

@@ -284,6 +284,7 @@ function sameEndpoints(some: readonly Endpoint[], others: readonly Endpoint[]): 
   const byKey = new Map(some.map((endpoint) => [endpointKey(endpoint), endpoint]));
   return others.every((endpoint) => {
     const known = byKey.get(endpointKey(endpoint));
-    return known !== undefined && known.weight === endpoint.weight && known.priority === endpoint.priority && known.alternate === endpoint.alternate;
+    return known !== undefined && known.weight === endpoint.weight && known.priority === endpoint.priority
+      && known.alternate === endpoint.alternate && known.zone === endpoint.zone;
   });
 }

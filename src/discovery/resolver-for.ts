@@ -27,6 +27,8 @@ export interface ResolverDeps {
   readonly knobs: () => DiscoveryKnobs;
   /** Told of each look-up of a name in DNS. */
   readonly measured?: LookupListener | undefined;
+  /** Where this process runs, as Kubernetes calls its zones. Default: unknown. */
+  readonly zone?: string | undefined;
   /** The API server. Default: that of the cluster in which this process runs. */
   readonly kubernetes?: KubernetesAccess | undefined;
 }

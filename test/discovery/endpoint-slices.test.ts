@@ -5,19 +5,19 @@ import { endpointKey } from '../../src/core/endpoint.ts';
 import { EndpointSlices } from '../../src/discovery/endpoint-slices.ts';
 import { LineReader } from '../../src/discovery/lines.ts';
 
-interface Pod { ip: string; ready?: boolean | null; serving?: boolean; terminating?: boolean }
+interface Pod { ip: string; ready?: boolean | null; serving?: boolean; terminating?: boolean; zone?: string; forZones?: readonly unknown[] }
 
 function slice(name: string, pods: readonly Pod[], more: object = {}): object {
   return {
     metadata: { name }, addressType: 'IPv4', ports: [{ name: 'http', port: 9080, protocol: 'TCP' }, { name: 'admin', port: 9081 }],
-    endpoints: pods.map(({ ip, ...conditions }) => ({ addresses: [ip], conditions })), ...more,
+    endpoints: pods.map(({ ip, zone, forZones, ...conditions }) => ({ addresses: [ip], conditions, zone, hints: forZones && { forZones: forZones.map((name) => ({ name })) } })), ...more,
   };
 }
 
-function keys(objects: readonly unknown[], port: string | number = 'http', family: 4 | 6 = 4): string[] {
+function keys(objects: readonly unknown[], port: string | number = 'http', family: 4 | 6 = 4, zone?: string): string[] {
   const slices = new EndpointSlices();
   slices.replace(objects);
-  return slices.endpoints(port, family).map(endpointKey).sort();
+  return slices.endpoints(port, family, zone).map(endpointKey).sort();
 }
 
 describe('the endpoints of a service', () => {
@@ -58,14 +58,37 @@ describe('the endpoints of a service', () => {
     expect(keys(both.slice(1), 'http', 4)).toEqual(['[2001:db8::1]:9080']);
   });
 
+  it('are those for this zone, where the zone is known, all say which they are for and one is for this one', () => {
+    const pods: Pod[] = [{ ip: '10.0.0.1', zone: 'a', forZones: ['a'] }, { ip: '10.0.0.2', zone: 'b', forZones: ['b'] }, { ip: '10.0.0.3', zone: 'b', forZones: ['b', 'a'] }];
+    const all = ['10.0.0.1:9080', '10.0.0.2:9080', '10.0.0.3:9080'];
+    const inZone = (zone: string | undefined, more: readonly Pod[] = []): string[] => keys([slice('1', pods.slice(0, 1)), slice('2', [...pods.slice(1), ...more])], 'http', 4, zone);
+    expect(inZone('a')).toEqual(['10.0.0.1:9080', '10.0.0.3:9080']);
+    expect(inZone('b')).toEqual(['10.0.0.2:9080', '10.0.0.3:9080']);
+    expect(inZone(undefined)).toEqual(all);
+    expect(inZone('c')).toEqual(all);
+    for (const none of [undefined, [], [''], [7, null]]) {
+      expect(inZone('a', [{ ip: '10.0.0.4', zone: 'a', ...(none && { forZones: none }) }])).toEqual([...all, '10.0.0.4:9080']);
+    }
+    // Of those that are not used nobody asks for hints.
+    expect(inZone('a', [{ ip: '10.0.0.4', ready: false }, { ip: '10.0.0.5', ready: false, serving: true, terminating: true }])).toEqual(['10.0.0.1:9080', '10.0.0.3:9080']);
+    const ending = pods.map((pod) => ({ ...pod, ready: false, serving: true, terminating: true }));
+    expect(keys([slice('1', ending)], 'http', 4, 'a')).toEqual(['10.0.0.1:9080', '10.0.0.3:9080']);
+  });
+
+  it('say in which zone they are', () => {
+    const slices = new EndpointSlices();
+    slices.replace([slice('a', [{ ip: '10.0.0.1', zone: 'a' }, { ip: '10.0.0.2' }, { ip: '10.0.0.3', zone: '' }])]);
+    expect(slices.endpoints('http', 4).map(({ zone }) => zone)).toEqual(['a', undefined, undefined]);
+  });
+
   it('are addresses, whatever the server sends', () => {
     fc.assert(fc.property(fc.array(fc.oneof(fc.jsonValue(), fc.record({
       metadata: fc.record({ name: fc.string() }), addressType: fc.constantFrom('IPv4', 'IPv6', 7), ports: fc.jsonValue(),
-      endpoints: fc.array(fc.oneof(fc.jsonValue(), fc.record({ addresses: fc.oneof(fc.jsonValue(), fc.array(fc.ipV4())), conditions: fc.jsonValue() }))),
+      endpoints: fc.array(fc.oneof(fc.jsonValue(), fc.record({ addresses: fc.oneof(fc.jsonValue(), fc.array(fc.ipV4())), conditions: fc.jsonValue(), zone: fc.jsonValue(), hints: fc.oneof(fc.jsonValue(), fc.record({ forZones: fc.jsonValue() })) }))),
     }))), (objects) => {
       const slices = new EndpointSlices();
       slices.replace(objects);
-      for (const endpoint of slices.endpoints('http', 4)) expect(isIP(endpoint.host)).not.toBe(0);
+      for (const endpoint of slices.endpoints('http', 4, 'a')) expect(isIP(endpoint.host)).not.toBe(0);
     }), { seed: 2 });
   });
 });

@@ -25,11 +25,11 @@ afterEach(async () => {
 
 interface Seen { readonly watch: Watch; readonly resolutions: Resolution[]; readonly failures: Error[]; keys(): string[] }
 
-function watching(api: FakeKubernetes, { source = SOURCE, clock = systemClock, nameservers = ['127.0.0.1:9'] } = {}): Seen {
+function watching(api: FakeKubernetes, { source = SOURCE, clock = systemClock, nameservers = ['127.0.0.1:9'], zone = '' } = {}): Seen {
   const stub = new StubResolver({ clock, random: seededRandom(1), nameservers, family: 4 });
   const resolutions: Resolution[] = [];
   const failures: Error[] = [];
-  const watch = resolverFor(source, { stub, clock, random: seededRandom(1), knobs: () => defaultServicePolicy.discovery, kubernetes: api.access })
+  const watch = resolverFor(source, { stub, clock, random: seededRandom(1), knobs: () => defaultServicePolicy.discovery, kubernetes: api.access, zone: zone || undefined })
     .watch({ resolved: (resolution) => void resolutions.push(resolution), failed: (error) => void failures.push(error) });
   cleanup.push(() => {
     watch.close();
@@ -47,6 +47,21 @@ beforeEach(async () => {
 const kinds = (): string => api.requests.map((path) => (path.includes('watch=1') ? 'W' : 'L')).join('');
 
 describe('EndpointSlices', () => {
+  it('R-43: are of this zone as long as all say which zones they are for, and of all zones as soon as one does not', async () => {
+    api.put('a', ['10.0.0.1', '10.0.0.2'], { zone: 'a', forZones: ['a'] });
+    api.put('b', ['10.0.0.3'], { zone: 'b', forZones: ['b'] });
+    const here = watching(api, { zone: 'a' });
+    const nowhere = watching(api);
+    await eventually(here.keys, (keys) => keys.join() === '10.0.0.1:9080,10.0.0.2:9080');
+    expect(here.resolutions[0]!.endpoints.map(({ zone }) => zone)).toEqual(['a', 'a']);
+    await eventually(nowhere.keys, (keys) => keys.length === 3);
+    api.put('c', ['10.0.0.4']);
+    await eventually(here.keys, (keys) => keys.length === 4);
+    api.put('c', ['10.0.0.4'], { forZones: ['a'] });
+    await eventually(here.keys, (keys) => keys.length === 3);
+    await eventually(nowhere.keys, (keys) => keys.length === 4);
+  });
+
   it('R-43: are listed in pages, watched, and followed at once: added, changed, removed, over several slices', async () => {
     api.pageSize = 1;
     api.put('a', ['10.0.0.1', '10.0.0.2']);

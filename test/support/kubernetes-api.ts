@@ -19,6 +19,9 @@ export interface SliceOptions {
   readonly terminating?: boolean;
   readonly port?: number;
   readonly name?: string;
+  readonly zone?: string;
+  /** Zones that its endpoints should serve. */
+  readonly forZones?: readonly string[];
 }
 
 export class FakeKubernetes {
@@ -65,11 +68,12 @@ export class FakeKubernetes {
   }
 
   put(slice: string, ips: readonly string[], options: SliceOptions = {}): void {
-    const { port = 9080, name = 'http', ...conditions } = options;
+    const { port = 9080, name = 'http', zone, forZones, ...conditions } = options;
+    const hints = forZones && { forZones: forZones.map((each) => ({ name: each })) };
     const type = this.#slices.has(slice) ? 'MODIFIED' : 'ADDED';
     const object = {
       metadata: { name: slice, resourceVersion: String(this.#version + 1), labels: { 'kubernetes.io/service-name': 'reviews' } },
-      addressType: 'IPv4', ports: [{ name, port, protocol: 'TCP' }], endpoints: ips.map((ip) => ({ addresses: [ip], conditions })),
+      addressType: 'IPv4', ports: [{ name, port, protocol: 'TCP' }], endpoints: ips.map((ip) => ({ addresses: [ip], conditions, zone, hints })),
     };
     this.#slices.set(slice, object);
     this.#event(type, object);
