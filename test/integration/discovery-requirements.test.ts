@@ -218,6 +218,36 @@ needs('knot').describe('requirements of discovery, with Knot', () => {
     await eventually(() => seen.state().age!, (age) => age < 13_000);
   });
 
+  it('R-15: of two endpoints of weights 10 and 90 the first gets about a tenth; the backup gets traffic when both are gone, and not before', async () => {
+    const [canary, main, backup] = [await replica(20), await replica(20), await replica()];
+    const at = (priority: number, weight: number, { port }: Running): string => `${RELATIVE} 5 SRV ${priority} ${weight} ${port} ${TARGET}`;
+    const knot = await knotWith([at(0, 10, canary), at(0, 90, main), at(10, 50, backup), `${TARGET} A 127.0.0.1`]);
+    const mesh = meshAt(knot.address);
+    // Weights divide load, so there must be some.
+    const calls = (count: number): Promise<unknown> => Promise.all(Array.from({ length: 40 }, async () => {
+      for (let each = 0; each < count / 40; each += 1) await call(mesh);
+    }));
+    await calls(2000);
+    const share = canary.served / (canary.served + main.served);
+    expect(share).toBeGreaterThan(0.04);
+    expect(share).toBeLessThan(0.2);
+    const gone = async (replica: Replica): Promise<void> => {
+      await replica.close();
+      // Calls on connections that just broke may fail; what matters is where they go once that is known.
+      await eventually(async () => (await Promise.allSettled(Array.from({ length: 40 }, () => call(mesh)))).filter(({ status }) => status === 'rejected').length, (failed) => failed === 0);
+    };
+    await gone(main);
+    const before = canary.served;
+    await calls(200);
+    expect([canary.served - before, backup.served]).toEqual([200, 0]);
+    await gone(canary);
+    const first = backup.served;
+    await calls(200);
+    expect(backup.served - first).toBe(200);
+    const { endpoints } = mesh.inspect().services[0]!;
+    expect(endpoints.map(({ weight, priority, state }) => `${priority} ${weight} ${state === 'available'}`).sort()).toEqual(['0 10 false', '0 90 false', '10 1 true']);
+  });
+
   it('R-22: records that are there twice count once', async () => {
     const knot = await knotWith([`${RELATIVE} SRV 0 1 80 ${TARGET}`, `${RELATIVE} SRV 5 1 80 ${TARGET}`, `${RELATIVE} SRV 0 1 81 ${TARGET}`, `${TARGET} A 127.0.0.1`]);
     const seen = watching(NAME, { nameservers: [knot.address] });
