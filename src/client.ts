@@ -17,7 +17,7 @@ import { StubResolver } from './discovery/stub-resolver.ts';
 import { Timeouts } from './policies/timeouts.ts';
 import { hostTable, splitAuthority, type Authority, type HostTable } from './routing/hosts.ts';
 import { RunningService, type ServiceSnapshot } from './running-service.ts';
-import { MeshDispatcher, type IncomingRequest, type MeshPort, type UndiciDispatcher } from './transport/mesh-dispatcher.ts';
+import { MeshDispatcher, type HopOptions, type IncomingRequest, type MeshPort, type UndiciDispatcher } from './transport/mesh-dispatcher.ts';
 import { meshFetch, type MeshFetch } from './transport/mesh-fetch.ts';
 import { requestBody } from './transport/request-body.ts';
 import * as undici from './transport/undici.ts';
@@ -72,6 +72,8 @@ const READY_TIMEOUT: Millis = 10_000;
 const FORGET_AFTER: Millis = 5 * 60_000;
 /** … found out this often. */
 const FORGET_EVERY: Millis = 60_000;
+/** Hosts outside the policy that are known at one time. */
+const UNNAMED_AT_MOST = 512;
 /** Authorities whose service is remembered; emptied when full, for authorities may come from outside. */
 const AUTHORITIES_AT_MOST = 4096;
 
@@ -103,6 +105,8 @@ export class MeshClient {
   readonly #stub: StubResolver;
   readonly #timeouts: Timeouts;
   readonly #calls = new Set<Call>();
+  /** Of `ready()` calls that still wait. */
+  readonly #readying = new Set<Cancellation>();
   /** By name; services without a discovery of their own, and hosts outside the policy, have one per port. */
   readonly #running = new Map<string, RunningService>();
   readonly #byAuthority = { http: new Map<string, RunningService>(), https: new Map<string, RunningService>() };
@@ -126,7 +130,8 @@ export class MeshClient {
     const port: MeshPort = {
       send: (request, callOptions, cancellation) => this.#send(request, callOptions, cancellation),
       passthrough: (scheme, authority) => this.#directly(scheme, authority),
-      close: () => this.close(),
+      close: (timeout) => this.close(timeout === undefined ? {} : { timeout }),
+      now: () => this.#clock.now(),
     };
     this.dispatcher = new MeshDispatcher(port);
     // Not before whoever made the client had the chance to listen.
@@ -155,7 +160,9 @@ export class MeshClient {
    */
   async ready(services?: readonly string[], { timeout = READY_TIMEOUT }: { timeout?: Millis } = {}): Promise<void> {
     const { policy } = this.#loaded;
+    if (this.#closing !== undefined) throw this.#closed();
     const cancellation = new Cancellation();
+    this.#readying.add(cancellation);
     const timer = this.#clock.after(timeout, () => cancellation.cancel(new MeshError('DEADLINE_EXCEEDED', `not ready within ${timeout} ms`, { outcome: 'local' })));
     try {
       await Promise.all((services ?? [...policy.services.keys()]).map(async (name) => {
@@ -167,6 +174,7 @@ export class MeshClient {
       }));
     } finally {
       timer.cancel();
+      this.#readying.delete(cancellation);
     }
   }
 
@@ -187,7 +195,10 @@ export class MeshClient {
    * leaves no timer, socket or listener behind.
    */
   close({ timeout = CLOSE_TIMEOUT }: { timeout?: Millis } = {}): Promise<void> {
-    return (this.#closing ??= this.#close(timeout));
+    if (this.#closing === undefined) return (this.#closing = this.#close(timeout));
+    // Who asks again may be in more of a hurry.
+    const hurry = this.#clock.after(timeout, () => this.#drained?.());
+    return this.#closing.finally(() => hurry.cancel());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -196,6 +207,7 @@ export class MeshClient {
 
   async #close(timeout: Millis): Promise<void> {
     this.#forgetting?.cancel();
+    for (const cancellation of this.#readying) cancellation.cancel(this.#closed());
     if (this.#calls.size > 0) {
       let timer: Timer | undefined;
       await new Promise<void>((resolve) => {
@@ -205,7 +217,8 @@ export class MeshClient {
       timer?.cancel();
     }
     const reason = this.#closed();
-    for (const call of [...this.#calls]) call.cancellation.cancel(reason);
+    // Each its own: what was sent, and where, is written into it.
+    for (const call of [...this.#calls]) call.cancellation.cancel(this.#closed(call.service));
     await Promise.all([...this.#running.values()].map((running) => running.close(reason)));
     this.#running.clear();
     this.#timeouts.close();
@@ -213,11 +226,11 @@ export class MeshClient {
     await this.#passthrough?.destroy();
   }
 
-  #closed(): MeshError {
-    return new MeshError('CLIENT_CLOSED', 'the mesh client is closed');
+  #closed(service?: string): MeshError {
+    return new MeshError('CLIENT_CLOSED', 'the mesh client is closed', { service });
   }
 
-  #send(request: IncomingRequest, options: CallOptions, cancellation: Cancellation): Promise<Reply> {
+  #send(request: IncomingRequest, options: HopOptions, cancellation: Cancellation): Promise<Reply> {
     if (this.#closing !== undefined) return Promise.reject(this.#closed());
     let call: Call;
     let running: RunningService;
@@ -239,7 +252,7 @@ export class MeshClient {
     if (this.#calls.size === 0) this.#drained?.();
   };
 
-  #call(running: RunningService, request: IncomingRequest, options: CallOptions, cancellation: Cancellation): Call {
+  #call(running: RunningService, request: IncomingRequest, options: HopOptions, cancellation: Cancellation): Call {
     const { policy } = running;
     const startedAt = this.#clock.now();
     const own = options.deadline === undefined ? undefined : parseDuration(options.deadline);
@@ -254,7 +267,7 @@ export class MeshClient {
       options,
       cancellation,
       startedAt,
-      deadline: startedAt + Math.min(own ?? Infinity, policy.deadline),
+      deadline: startedAt + Math.min((own ?? Infinity) - (options.elapsed ?? 0), policy.deadline),
       attempts: 0,
       tried: new Set(),
     };
@@ -291,6 +304,7 @@ export class MeshClient {
     let running = this.#running.get(key);
     if (running === undefined) {
       const transient = !this.#loaded.policy.services.has(entry.name);
+      if (transient) this.#makeRoom();
       running = new RunningService(transient ? key : entry.name, entry, { kind: 'dns', name: entry.hosts[0]?.host ?? entry.name, port }, {
         clock: this.#clock,
         random: this.#random,
@@ -308,25 +322,34 @@ export class MeshClient {
     return running;
   }
 
-  /** Lets go of hosts outside the policy that nobody calls any more: each costs look-ups as long as it is known. */
+  /** Hosts outside the policy: each costs look-ups as long as it is known, so those that nobody calls any more are let go. */
   #forget(): void {
-    this.#forgetting = undefined;
+    const longAgo = this.#clock.now() - FORGET_AFTER;
+    const unnamed = this.#unnamedRunning();
+    const idle = unnamed.filter(([, running]) => running.limit.inFlight === 0 && running.calledAt < longAgo);
+    for (const [key, running] of idle) this.#letGo(key, running);
+    this.#forgetting = idle.length === unnamed.length ? undefined : this.#clock.after(FORGET_EVERY, () => this.#forget(), 'background');
+  }
+
+  /** Hosts may come from outside, in any number: for a new one, the one that was called longest ago goes. */
+  #makeRoom(): void {
+    const unnamed = this.#unnamedRunning();
+    if (unnamed.length < UNNAMED_AT_MOST) return;
+    const [oldest] = unnamed.filter(([, running]) => running.limit.inFlight === 0).sort(([, one], [, other]) => one.calledAt - other.calledAt);
+    if (oldest !== undefined) this.#letGo(...oldest);
+  }
+
+  #unnamedRunning(): [string, RunningService][] {
     const { services } = this.#loaded.policy;
-    let left = false;
-    for (const [key, running] of this.#running) {
-      if (services.has(running.name)) continue;
-      const idle = running.limit.inFlight === 0 && this.#clock.now() - running.calledAt > FORGET_AFTER;
-      if (!idle) {
-        left = true;
-        continue;
-      }
-      this.#running.delete(key);
-      for (const authorities of Object.values(this.#byAuthority)) {
-        for (const [authority, remembered] of authorities) if (remembered === running) authorities.delete(authority);
-      }
-      void running.close(this.#closed());
+    return [...this.#running].filter(([, running]) => !services.has(running.name));
+  }
+
+  #letGo(key: string, running: RunningService): void {
+    this.#running.delete(key);
+    for (const authorities of Object.values(this.#byAuthority)) {
+      for (const [authority, remembered] of authorities) if (remembered === running) authorities.delete(authority);
     }
-    if (left) this.#forgetting = this.#clock.after(FORGET_EVERY, () => this.#forget(), 'background');
+    void running.close(this.#closed());
   }
 
   #warn(message: string): void {

@@ -166,6 +166,54 @@ describe('the deadline', () => {
   });
 });
 
+describe('an upload', () => {
+  /** Takes `time` to be read, in pieces. */
+  async function* slowly(time: number) {
+    for (let piece = 0; piece < 10; piece += 1) {
+      await new Promise((resolve) => setTimeout(resolve, time / 10));
+      yield Buffer.from('piece ');
+    }
+  }
+
+  it('that takes long is no timeout of the attempt, and nothing to blame the endpoint for', async () => {
+    const reviews = await server((request, response) => void readBody(request).then((body) => response.end(String(body.length))));
+    const mesh = reviewsAt([reviews], { attemptTimeout: '100ms' });
+    const { body } = await mesh.request('http://reviews/', { method: 'POST', body: slowly(400) as never });
+    expect(await body.text()).toBe('60');
+    const [endpoint] = mesh.inspect().services[0]!.endpoints;
+    expect(endpoint).toMatchObject({ totals: { success: 1, failure: 0 } });
+    // What the caller took to upload is not the endpoint's latency.
+    expect(endpoint!.latency).toBeLessThan(300);
+  });
+
+  it('must be answered in time once it is sent', async () => {
+    const reviews = await server((request) => void request.resume());
+    const mesh = reviewsAt([reviews], { attemptTimeout: '100ms', retry: 'off' });
+    const error = await caught(mesh.request('http://reviews/', { method: 'POST', body: slowly(200) as never }));
+    expect(error).toMatchObject({ code: 'ATTEMPT_TIMEOUT', outcome: 'failure' });
+  });
+
+  it('that is not over at the deadline is not the endpoint’s fault', async () => {
+    const reviews = await server((request) => void request.resume());
+    const mesh = reviewsAt([reviews], { deadline: '100ms', attemptTimeout: 'off' });
+    const error = await caught(mesh.request('http://reviews/', { method: 'POST', body: slowly(1000) as never }));
+    expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', outcome: 'local', sent: 'maybe' });
+    expect(mesh.inspect().services[0]).toMatchObject({ endpoints: [{ totals: { failure: 0 } }], circuit: { failures: 0 } });
+  });
+
+  it('that is answered early lets its source go', async () => {
+    const { Readable } = await import('node:stream');
+    const reviews = await server((_request, response) => response.writeHead(413, { connection: 'close' }).end());
+    const mesh = reviewsAt([reviews]);
+    const source = new Readable({ read() {} });
+    source.push('first');
+    const { statusCode, body } = await mesh.request('http://reviews/', { method: 'POST', body: source });
+    await body.dump();
+    expect(statusCode).toBe(413);
+    await eventually(() => source.destroyed);
+  });
+});
+
 describe('an attempt', () => {
   it('that hangs is given up, and the next one goes elsewhere', async () => {
     const hanging = await server(() => {});
@@ -194,6 +242,16 @@ describe('hosts outside the policy', () => {
     expect(await (await mesh.fetch(`http://localhost:${other.port}/`)).text()).toBe('other');
     expect(await (await mesh.fetch(`${other.origin}/`)).text()).toBe('other');
     expect(mesh.inspect().services.map((service) => service.name)).toEqual([`localhost:${other.port}`, `127.0.0.1:${other.port}`]);
+  });
+
+  it('are known in a bounded number, those called longest ago let go first', async () => {
+    const mesh = client({ version: 1, defaults: { retry: 'off' } });
+    const port = await closedPort();
+    for (let host = 0; host < 600; host += 1) await caught(mesh.fetch(`http://127.0.${host >> 8}.${host & 255}:${port}/`));
+    const names = mesh.inspect().services.map((service) => service.name);
+    expect(names).toHaveLength(512);
+    expect(names).toContain(`127.0.2.87:${port}`);
+    expect(names).not.toContain(`127.0.0.1:${port}`);
   });
 
   it('are denied where the policy is an allow-list', async () => {
@@ -298,6 +356,60 @@ describe('the client', () => {
     expect(await response.body.text()).toBe('begin end');
     await closing;
     await eventually(() => reviews.connections.size, (size) => size === 0);
+  });
+
+  it('is not ready once it is closed, and a ready() that waits ends with it', async () => {
+    const mesh = client({ version: 1, services: { reviews: { discovery: { srv: '_http._tcp.reviews.test' } } } }, { nameservers: [`127.0.0.1:${await closedPort()}`] });
+    const waiting = caught(mesh.ready());
+    await mesh.close();
+    expect(await waiting).toMatchObject({ code: 'CLIENT_CLOSED' });
+    expect(await caught(mesh.ready())).toMatchObject({ code: 'CLIENT_CLOSED' });
+    expect(mesh.inspect().services).toEqual([]);
+  });
+
+  it('closes at once when somebody is in a hurry, and by its dispatcher’s destroy()', async () => {
+    for (const hurry of ['close', 'destroy'] as const) {
+      const reviews = await server((_request, response) => void response.write('begin'));
+      const mesh = reviewsAt([reviews]);
+      const reading = caught((await mesh.request('http://reviews/')).body.text());
+      const slow = mesh.close({ timeout: 60_000 });
+      await (hurry === 'close' ? mesh.close({ timeout: 0 }) : mesh.dispatcher.destroy());
+      await slow;
+      expect(await reading).toMatchObject({ code: 'CLIENT_CLOSED' });
+    }
+  });
+
+  it('breaks each call off with an error of its own', async () => {
+    const reviews = await server(() => {});
+    const mesh = reviewsAt([reviews]);
+    const calls = [caught(mesh.fetch('http://reviews/')), caught(mesh.fetch(`http://localhost:${reviews.port}/`))];
+    await eventually(() => reviews.connections.size, (size) => size === 2);
+    await mesh.close({ timeout: 0 });
+    expect(await Promise.all(calls)).toMatchObject([{ code: 'CLIENT_CLOSED', service: 'reviews' }, { code: 'CLIENT_CLOSED', service: `localhost:${reviews.port}` }]);
+  });
+
+  it('keeps one deadline over the redirects of a fetch, and a key for its first request alone', async () => {
+    const keys: unknown[] = [];
+    const reviews = await server((request, response) => {
+      keys.push(request.headers['idempotency-key']);
+      setTimeout(() => response.writeHead(303, { location: `/${keys.length}` }).end(), 60);
+    });
+    const mesh = reviewsAt([reviews]);
+    const error = await caught(mesh.fetch('http://reviews/', { method: 'POST', body: 'pay', mesh: { deadline: '150ms', idempotencyKey: 'invoice-1' } }));
+    expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(keys.length).toBeLessThanOrEqual(4);
+    expect(keys.filter((key) => key !== undefined)).toEqual(['invoice-1']);
+  });
+
+  it('goes on with all other calls where the handler of one throws at its error', async () => {
+    const reviews = await server((_request, response) => void response.write('begin'));
+    const mesh = reviewsAt([reviews], { deadline: '120ms', attemptTimeout: 'off' });
+    const uncaught = new Promise((resolve) => process.once('uncaughtException', resolve));
+    const throwing = { onConnect() {}, onHeaders: () => true, onData: () => true, onComplete() {}, onError() { throw new Error('handler bug'); } };
+    mesh.dispatcher.dispatch({ origin: 'http://reviews', path: '/', method: 'GET' }, throwing);
+    const reading = await Promise.all(Array.from({ length: 3 }, async () => caught((await mesh.request('http://reviews/')).body.text())));
+    expect(reading).toMatchObject(Array.from({ length: 3 }, () => ({ code: 'DEADLINE_EXCEEDED' })));
+    expect(await uncaught).toMatchObject({ message: 'handler bug' });
   });
 
   it('closes: breaks off what does not end in time', async () => {

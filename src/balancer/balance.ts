@@ -40,7 +40,7 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock): S
       throw explained(error, attempt, node.key);
     }
     const outcome = classifyReply(reply, clock.wall());
-    if (outcome.kind !== 'success') ticket.settle(outcome);
+    if (outcome.kind !== 'success') ticket.settle(outcome, attempt.uploadedAt);
     reply.watch(new Delivery(ticket, attempt));
     return reply;
   };
@@ -60,12 +60,12 @@ class Delivery implements ReplyObserver {
   }
 
   firstByte(): void {
-    this.#ticket.settle(success);
+    this.#ticket.settle(success, this.#attempt.uploadedAt);
   }
 
   end(error: MeshError | undefined): void {
     if (error !== undefined) return this.#ticket.breakOff(verdict(error, this.#ticket, this.#attempt));
-    this.#ticket.settle(success);
+    this.#ticket.settle(success, this.#attempt.uploadedAt);
     this.#ticket.release();
   }
 }

@@ -164,7 +164,7 @@ export class Node implements Candidate {
   }
 
   /** For the ticket alone. */
-  settled(ticket: Ticket, outcome: Outcome): void {
+  settled(ticket: Ticket, outcome: Outcome, since: Millis): void {
     this.#inFlight.answered(ticket);
     this.totals[outcome.kind] += 1;
     // Attempts that hung until their timeout, while the endpoint was ejected and came back, would eject it again for its past.
@@ -172,7 +172,7 @@ export class Node implements Candidate {
     const now = this.#context.clock.now();
     const trial = this.ejection.kind === 'trial' && this.ejection.ticket === ticket;
     if (trial && outcome.kind === 'success') this.#context.judge.tried(this, 'success', now);
-    const elapsed = now - ticket.startedAt;
+    const elapsed = now - since;
     this.#load.observe(outcome, elapsed, now);
     if (outcome.kind === 'success') this.#context.fleet.observe(elapsed);
     if (outcome.kind === 'success' || outcome.kind === 'failure') this.#record(outcome, now);
@@ -219,11 +219,14 @@ export class Ticket extends Flight {
     this.#node = node;
   }
 
-  /** Counts as a latency sample and for the endpoint's health. Only the first outcome is taken. */
-  settle(outcome: Outcome): void {
+  /**
+   * Counts as a latency sample and for the endpoint's health. Only the first outcome is taken. `since`: from when on the
+   * endpoint could answer, where that is not the beginning.
+   */
+  settle(outcome: Outcome, since: Millis = this.startedAt): void {
     if (this.#outcome !== undefined) return;
     this.#outcome = outcome.kind;
-    this.#node.settled(this, outcome);
+    this.#node.settled(this, outcome, since);
   }
 
   /** The body ended, or there is none. Whoever releases without having settled says nothing about the endpoint. */

@@ -43,6 +43,8 @@ export interface MeshRequest {
   readonly body: RequestBody | undefined;
   /** Protocol of an upgrade, or undefined. Upgrades and CONNECT are balanced, never retried. */
   readonly upgrade: string | undefined;
+  /** undici's option of this name: close the connection after this request. */
+  readonly reset: boolean;
   /** undici's options of these names, for callers that give them; 0: none of its own, attempt timeout and deadline do it. */
   readonly headersTimeout: Millis;
   readonly bodyTimeout: Millis;
@@ -54,8 +56,12 @@ export interface RequestBody {
   open(): unknown;
   /** Whether `open()` may be called again: whole in memory, or nothing of it is lost yet. */
   readonly replayable: boolean;
+  /** No attempt reads it any more; what was read is kept for the next one. To be called as soon as another attempt is decided upon. */
+  rewind(): void;
   /** What the caller's own stream or iterator threw while it was read; undefined if nothing did. */
   readonly failure: Error | undefined;
+  /** The attempt that was given this by `open` is over. */
+  left(opened: unknown): void;
   /** No further attempt will open it: forget what was kept for a replay. */
   release(): void;
 }
@@ -84,6 +90,11 @@ export interface Attempt {
   readonly cancellation: Cancellation;
   /** Set by the balancer before the transport is called. */
   endpoint: Endpoint | undefined;
+  /**
+   * When the last byte of a request body was written: until then the server cannot answer, and how long that takes is the
+   * caller's doing. Set by the transport; undefined before that, and where there is no body.
+   */
+  uploadedAt: Millis | undefined;
   /** Headers of this attempt alone, names and values in turn; they replace those of the request that have the same names. */
   readonly headers: string[];
 }

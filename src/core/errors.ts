@@ -69,7 +69,8 @@ export class MeshError extends Error {
    * began elsewhere (deadline, timeout); the retry layer adds that of the attempts before.
    */
   sent: Sent;
-  readonly outcome: OutcomeKind;
+  /** Whose fault it is. The transport corrects it where it knows better: a deadline may pass while the caller still uploads. */
+  outcome: OutcomeKind;
   readonly retryAt: number | undefined;
   /** Why this error was not retried over although the policy's conditions would have it; undefined where they would not. */
   retrySuppressed: SuppressedReason | undefined;

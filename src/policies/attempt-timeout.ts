@@ -2,6 +2,9 @@
  * Attempt timeout: one attempt, to its response headers. It stands below the circuit, which therefore hears of it as of any
  * failure, and above the balancer, so that waiting for endpoints and connecting are within it.
  *
+ * With a request body it runs from the last byte that was sent (as Envoy's): until then the server has nothing to answer, and
+ * how long the caller takes to upload is bounded by the deadline alone.
+ *
  * Where the deadline comes first there is no timeout: the deadline ends the attempt with the better explanation.
  */
 import type { Attempt, Layer } from '../core/call.ts';
@@ -18,7 +21,7 @@ export function attemptTimeout(timeouts: Timeouts): Layer<Attempt> {
       if (limit === 'off') return next(attempt);
       const now = timeouts.clock.now();
       if (now + limit >= call.deadline) return next(attempt);
-      const entry = new AttemptTimeout(attempt, limit);
+      const entry = new AttemptTimeout(attempt, limit, timeouts);
       timeouts.begin(entry, limit, now);
       const result = next(attempt);
       const over = (): void => timeouts.end(entry);
@@ -31,15 +34,22 @@ export function attemptTimeout(timeouts: Timeouts): Layer<Attempt> {
 class AttemptTimeout extends Timeout {
   readonly #attempt: Attempt;
   readonly #limit: Millis;
+  readonly #timeouts: Timeouts;
 
-  constructor(attempt: Attempt, limit: Millis) {
+  constructor(attempt: Attempt, limit: Millis, timeouts: Timeouts) {
     super();
     this.#attempt = attempt;
     this.#limit = limit;
+    this.#timeouts = timeouts;
   }
 
   override expired(late: Millis): void {
-    const { call, endpoint, number, cancellation } = this.#attempt;
+    const { call, endpoint, number, cancellation, uploadedAt } = this.#attempt;
+    if (call.request.body !== undefined && endpoint !== undefined) {
+      const now = this.#timeouts.clock.now();
+      const since = uploadedAt ?? now;
+      if (since + this.#limit > now) return this.#timeouts.begin(this, this.#limit, since);
+    }
     const { service, attempts } = call;
     // Without an endpoint nothing was sent and nobody failed to answer: it waited for discovery.
     const key = endpoint === undefined ? undefined : endpointKey(endpoint);

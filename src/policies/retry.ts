@@ -92,6 +92,8 @@ export function retry({ clock, random, budget, emit }: RetryDeps): (next: Servic
           }
           delay = verdict;
           emit('retry.scheduled', { service, attempt: attempt.number + 1, delay, because: because(reply, error) });
+          // Before anything else can happen: what is read from now on would not be kept.
+          call.request.body?.rewind();
           reply?.discard();
           await sleep(clock, delay, call.cancellation);
         }
@@ -119,6 +121,7 @@ function begin(call: Call, now: Millis): Attempt {
     number: call.attempts,
     cancellation: new Cancellation(call.cancellation),
     endpoint: undefined,
+    uploadedAt: undefined,
     headers: key ? ['idempotency-key', key] : [],
   };
 }

@@ -101,12 +101,22 @@ export class Timeouts {
   #fire(): void {
     const now = this.clock.now();
     this.#armedFor = Infinity;
+    try {
+      for (const ends of this.#lists.values()) {
+        for (let head = ends.next; head !== ends && head.due <= now; head = ends.next) {
+          this.end(head);
+          head.expired(now - head.due);
+        }
+      }
+    } finally {
+      // Whatever one of them does, the others have their time.
+      this.#armForEarliest();
+    }
+  }
+
+  #armForEarliest(): void {
     let earliest = Infinity;
     for (const [key, ends] of this.#lists) {
-      for (let head = ends.next; head !== ends && head.due <= now; head = ends.next) {
-        this.end(head);
-        head.expired(now - head.due);
-      }
       if (ends.next === ends) this.#lists.delete(key);
       else earliest = Math.min(earliest, ends.next.due);
     }

@@ -20,7 +20,7 @@ import {
 import type { Attempt, Call, Layer, Reply, ReplyObserver, Service } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import { MeshError } from '../core/errors.ts';
-import { classifyError, classifyReply, type OutcomeKind } from '../core/outcome.ts';
+import { classifyReply, type OutcomeKind } from '../core/outcome.ts';
 import { errorType, requestAttributes, spanName } from './http-attributes.ts';
 
 export { forgetOrigin, ignoreRequestHook, rememberOrigin } from './origins.ts';
@@ -144,7 +144,7 @@ class RecordedCall implements ReplyObserver {
 
   end(error: unknown): void {
     const span = this.#span;
-    if (error !== undefined) this.#outcome = classifyError(error).kind;
+    if (error !== undefined) this.#outcome = outcomeOf(error);
     span.setAttribute('inmesh.attempts', this.#call.attempts);
     span.setAttribute('inmesh.outcome', this.#outcome);
     if (error instanceof MeshError && error.retrySuppressed !== undefined) {
@@ -193,9 +193,14 @@ function markStatus(span: Span, status: number): void {
   span.setStatus({ code: SpanStatusCode.ERROR });
 }
 
+/** Of the call itself. What it says about an endpoint (`classifyError`) is another question. */
+function outcomeOf(error: unknown): OutcomeKind {
+  return error instanceof MeshError ? error.outcome : 'local';
+}
+
 /** A caller who left is no error, of nobody. */
 function markThrown(span: Span, error: unknown): void {
-  if (classifyError(error).kind === 'cancelled') return;
+  if (outcomeOf(error) === 'cancelled') return;
   span.setAttribute('error.type', errorType(error));
   span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) });
 }

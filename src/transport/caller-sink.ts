@@ -50,6 +50,17 @@ function seenByCaller(error: Error): Error {
   return error instanceof MeshError && error.code === 'CANCELLED' && error.cause instanceof Error ? error.cause : error;
 }
 
+/** A handler that throws when it is told of an error leaves nobody to tell. It is seen as an uncaught error, and hurts no other call. */
+function guarded(tell: () => void): void {
+  try {
+    tell();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
 class RawSink implements CallerSink {
   readonly #handler: RawHandler;
 
@@ -67,7 +78,8 @@ class RawSink implements CallerSink {
   }
 
   onUpgrade(status: number, rawHeaders: Buffer[], socket: unknown): void {
-    this.#handler.onUpgrade?.(status, rawHeaders, socket);
+    if (this.#handler.onUpgrade === undefined) throw new TypeError('invalid onUpgrade method');
+    this.#handler.onUpgrade(status, rawHeaders, socket);
   }
 
   onData(chunk: Buffer): boolean {
@@ -79,7 +91,7 @@ class RawSink implements CallerSink {
   }
 
   onError(error: Error): void {
-    this.#handler.onError?.(seenByCaller(error));
+    guarded(() => this.#handler.onError?.(seenByCaller(error)));
   }
 }
 
@@ -138,8 +150,9 @@ class NewSink implements CallerSink {
   }
 
   onUpgrade(status: number, rawHeaders: Buffer[], socket: unknown): void {
+    if (this.#handler.onRequestUpgrade === undefined) throw new TypeError('invalid onRequestUpgrade method');
     this.#controller!.rawHeaders = rawHeaders;
-    this.#handler.onRequestUpgrade?.(this.#controller!, status, util.parseHeaders(rawHeaders), socket);
+    this.#handler.onRequestUpgrade(this.#controller!, status, util.parseHeaders(rawHeaders), socket);
   }
 
   onData(chunk: Buffer): boolean {
@@ -153,6 +166,6 @@ class NewSink implements CallerSink {
   }
 
   onError(error: Error): void {
-    this.#handler.onResponseError?.(this.#controller ?? null, seenByCaller(error));
+    guarded(() => this.#handler.onResponseError?.(this.#controller ?? null, seenByCaller(error)));
   }
 }

@@ -69,9 +69,10 @@ export class EndpointPools implements Transport {
         method: request.method,
         path: request.path,
         headers: mergeHeaders(request.headers, request.authority, attempt.headers),
-        body: request.body === undefined ? null : request.body.open(),
+        body: exchange.openBody(),
         upgrade: request.upgrade ?? null,
         servername: serverName,
+        reset: request.reset ? true : null,
         headersTimeout: request.headersTimeout,
         bodyTimeout: request.bodyTimeout,
       };
@@ -158,11 +159,12 @@ export class EndpointPools implements Transport {
     const timed: Connector = (options, callback) => {
       const limit = knobs().connectTimeout;
       const due = clock.now() + limit;
-      const timer = clock.after(limit, () => socket.destroy(new ConnectTimeout(limit, clock.now() - due)), 'background');
       const socket = nobody.runInAsyncScope(connect, undefined, options, (error: Error | null, connected: Socket | null) => {
         timer.cancel();
         callback(error, connected);
       });
+      // After it: what throws there leaves no timer, and what it calls back it calls back later.
+      const timer = clock.after(limit, () => socket.destroy(new ConnectTimeout(limit, clock.now() - due)), 'background');
       return socket;
     };
     return timed as unknown as NonNullable<Client.Options['connect']>;

@@ -9,6 +9,7 @@
  * undici's raw ("legacy") handler shape is used because it is what undici 7 calls inside: nothing wraps it, and headers stay
  * as they came, so that two Set-Cookie headers stay two.
  */
+import type { Duplex } from 'node:stream';
 import type { Attempt, Reply, ReplyObserver, ReplySink } from '../core/call.ts';
 import type { Cancellable } from '../core/cancellation.ts';
 import type { Clock, Timer } from '../core/clock.ts';
@@ -49,7 +50,9 @@ export class Exchange implements Reply, Cancellable {
   #rawHeaders: Buffer[] = [];
   #rawTrailers: Buffer[] = [];
   #informational: Informational[] | undefined;
-  #upgradeSocket: unknown;
+  #upgradeSocket: Duplex | undefined;
+  /** What of the request body this attempt was given. */
+  #body: unknown;
   #resumeSocket: (() => void) | undefined;
 
   #observers: ReplyObserver[] = [];
@@ -79,6 +82,11 @@ export class Exchange implements Reply, Cancellable {
     return this.#phase === 'over';
   }
 
+  /** The request body, for undici to send. */
+  openBody(): unknown {
+    return (this.#body = this.#attempt.call.request.body?.open() ?? null);
+  }
+
   // ---- Reply
 
   get status(): number {
@@ -105,7 +113,7 @@ export class Exchange implements Reply, Cancellable {
     try {
       for (const { status, rawHeaders, statusText } of this.#informational ?? []) sink.onHeaders(status, rawHeaders, noop, statusText);
       if (this.#upgradeSocket !== undefined) {
-        sink.onUpgrade(this.#status, this.#rawHeaders, this.#upgradeSocket);
+        this.#handOver(sink, this.#upgradeSocket);
         return;
       }
       this.#sinkPaused = !sink.onHeaders(this.#status, this.#rawHeaders, () => this.#resume(), this.#statusText);
@@ -145,6 +153,11 @@ export class Exchange implements Reply, Cancellable {
     this.#phase = 'sent';
   }
 
+  /** The whole request is written. */
+  onRequestSent(): void {
+    if (this.#attempt.call.request.body !== undefined) this.#attempt.uploadedAt = this.#clock.now();
+  }
+
   onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
     if (status < 200) {
       this.#informational ??= [];
@@ -160,7 +173,7 @@ export class Exchange implements Reply, Cancellable {
     return true;
   }
 
-  onUpgrade(status: number, rawHeaders: Buffer[] | null, socket: unknown): void {
+  onUpgrade(status: number, rawHeaders: Buffer[] | null, socket: Duplex): void {
     this.#status = status;
     this.#rawHeaders = rawHeaders ?? [];
     this.#upgradeSocket = socket;
@@ -198,6 +211,9 @@ export class Exchange implements Reply, Cancellable {
     if (this.#phase === 'over') return;
     // We cut it off ourselves; what the reply had to say was heard at its headers.
     if (this.#discarded) return this.#finish(undefined);
+    // Nobody can answer what is still being sent: the endpoint is not to blame for the time it took.
+    const uploading = this.#attempt.call.request.body !== undefined && this.#attempt.uploadedAt === undefined;
+    if (uploading && error instanceof MeshError && error.code === 'DEADLINE_EXCEEDED') error.outcome = 'local';
     const { call } = this.#attempt;
     const replied = this.#phase === 'replied';
     const sent: Sent = replied ? 'yes' : this.#phase === 'sent' ? 'maybe' : 'no';
@@ -242,6 +258,7 @@ export class Exchange implements Reply, Cancellable {
     this.#error = error;
     this.#drainTimer?.cancel();
     this.#attempt.cancellation.unsubscribe(this);
+    this.#attempt.call.request.body?.left(this.#body);
     const observers = this.#observers;
     this.#observers = [];
     for (const observer of observers) observer.end(error);
@@ -256,17 +273,43 @@ export class Exchange implements Reply, Cancellable {
 
   #flush(): void {
     const sink = this.#sink!;
-    while (!this.#sinkPaused && this.#held.length > 0) this.#sinkPaused = !this.#deliver(this.#held.shift()!);
+    while (!this.#sinkPaused && this.#held.length > 0 && !this.#broken()) this.#sinkPaused = !this.#deliver(this.#held.shift()!);
     // An error need not wait for a reader: what is behind it will never come.
-    if (this.#phase === 'over' && !this.#sinkTold && (this.#held.length === 0 || this.#error !== undefined)) {
-      this.#sinkTold = true;
-      if (this.#error === undefined) sink.onComplete(this.#rawTrailers);
-      else sink.onError(this.#error);
-      return;
-    }
+    if (this.#phase === 'over' && !this.#sinkTold && (this.#held.length === 0 || this.#broken())) return this.#tellEnd(sink);
     if (!this.#sinkPaused && this.#socketPaused && this.#phase === 'replied') {
       this.#socketPaused = false;
       this.#resumeSocket!();
+    }
+  }
+
+  /** Nothing more is delivered: the connection broke, or the caller left, perhaps from within a callback, after all had arrived. */
+  #broken(): boolean {
+    return (this.#error ??= this.#attempt.cancellation.reason) !== undefined;
+  }
+
+  #tellEnd(sink: ReplySink): void {
+    this.#sinkTold = true;
+    this.#held = [];
+    if (this.#error !== undefined) return sink.onError(this.#error);
+    try {
+      sink.onComplete(this.#rawTrailers);
+    } catch (error) {
+      // As undici does; its own retry handler decides here, by throwing, that an answer was none.
+      sink.onError(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** A socket that nobody takes would stay open for ever. */
+  #handOver(sink: ReplySink, socket: Duplex): void {
+    if (this.#broken()) {
+      socket.destroy();
+      return this.#tellEnd(sink);
+    }
+    try {
+      sink.onUpgrade(this.#status, this.#rawHeaders, socket);
+    } catch (error) {
+      socket.destroy();
+      sink.onError(error instanceof Error ? error : new Error(String(error)));
     }
   }
 }

@@ -9,26 +9,35 @@ import { stringify } from 'node:querystring';
 import type { Dispatcher as UndiciDispatcher } from 'undici';
 import type { CallOptions, HeaderList, MeshRequest, Reply } from '../core/call.ts';
 import { Cancellation } from '../core/cancellation.ts';
+import type { Millis } from '../core/clock.ts';
 import { MeshError } from '../core/errors.ts';
 import { callerSink, type CallControl, type CallerSink, type NewHandler, type RawHandler } from './caller-sink.ts';
 import { Dispatcher } from './undici.ts';
 
 export type { UndiciDispatcher };
 
+/** The options of one call, as they reach the mesh. */
+export interface HopOptions extends CallOptions {
+  /** Of `deadline`, so much has passed already: a fetch that goes on to where it was redirected. */
+  readonly elapsed?: Millis;
+}
+
 /** What the dispatcher hands its requests to. */
 export interface MeshPort {
   /** Runs one call. The cancellation is the caller's hand on it. */
-  send(request: IncomingRequest, options: CallOptions, cancellation: Cancellation): Promise<Reply>;
+  send(request: IncomingRequest, options: HopOptions, cancellation: Cancellation): Promise<Reply>;
   /** Where requests to this host go when the mesh must not touch them; undefined: the mesh takes them. */
   passthrough(scheme: 'http' | 'https', authority: string): UndiciDispatcher | undefined;
-  close(): Promise<void>;
+  /** `timeout`: how long to wait for what is in flight; the client's own default where nobody says. */
+  close(timeout?: Millis): Promise<void>;
+  now(): Millis;
 }
 
 /** A MeshRequest whose body is still as the caller gave it: how much of it may be kept is for the service's policy to say. */
 export type IncomingRequest = Omit<MeshRequest, 'body'> & { readonly body: unknown };
 
 /** `mesh` beside undici's own options. */
-export type MeshDispatchOptions = UndiciDispatcher.DispatchOptions & { mesh?: CallOptions };
+export type MeshDispatchOptions = UndiciDispatcher.DispatchOptions & { mesh?: HopOptions };
 
 const port = Symbol('inmesh port');
 
@@ -59,14 +68,20 @@ export class MeshDispatcher extends Dispatcher {
   override destroy(error: Error | null, callback: () => void): void;
   override destroy(first?: Error | null | (() => void), second?: () => void): Promise<void> | void {
     const callback = typeof first === 'function' ? first : second;
-    return callback === undefined ? this.close() : this.close(callback);
+    const destroyed = this[port].close(0);
+    if (callback === undefined) return destroyed;
+    void destroyed.then(callback);
   }
 }
 
-/** One call's own options on the way through an API that takes a dispatcher and nothing else (the built-in fetch). */
+/**
+ * The options of one fetch, on their way through an API that takes a dispatcher and nothing else. A fetch that is redirected is
+ * several requests and still one deadline; and a key for one request says nothing of another that it was redirected to.
+ */
 export class CallDispatcher extends Dispatcher {
   readonly [port]: MeshPort;
   readonly callOptions: CallOptions;
+  first: { readonly at: Millis; readonly request: string } | undefined;
 
   constructor(mesh: MeshDispatcher, callOptions: CallOptions) {
     super();
@@ -75,7 +90,12 @@ export class CallDispatcher extends Dispatcher {
   }
 
   override dispatch(options: MeshDispatchOptions, handler: UndiciDispatcher.DispatchHandler): boolean {
-    return dispatchThrough(this[port], { ...options, mesh: this.callOptions }, handler);
+    const now = this[port].now();
+    const request = `${options.method} ${String(options.origin)}`;
+    this.first ??= { at: now, request };
+    const { idempotencyKey, ...others } = this.callOptions;
+    const mesh = { ...others, ...(idempotencyKey !== undefined && request === this.first.request ? { idempotencyKey } : {}), elapsed: now - this.first.at };
+    return dispatchThrough(this[port], { ...options, mesh }, handler);
   }
 }
 
@@ -107,7 +127,7 @@ class CallerCall implements CallControl {
     this.#sink = sink;
   }
 
-  run(mesh: MeshPort, request: IncomingRequest, options: CallOptions): void {
+  run(mesh: MeshPort, request: IncomingRequest, options: HopOptions): void {
     try {
       this.#sink.start(this);
     } catch (error) {
@@ -117,23 +137,16 @@ class CallerCall implements CallControl {
       this.#sink.onError(this.#cancellation.reason);
       return;
     }
-    mesh.send(request, options, this.#cancellation).then(
+    void mesh.send(request, options, this.#cancellation).then(
       (reply) => reply.accept(this.#sink),
       (error: unknown) => this.#sink.onError(error as Error),
-    ).catch(reportHandlerError);
+    );
   }
 
   abort(reason: unknown): void {
     const cause = reason ?? new DOMException('This operation was aborted', 'AbortError');
     this.#cancellation.cancel(new MeshError('CANCELLED', 'the caller left', { cause }));
   }
-}
-
-/** A handler that throws when it is told of an error leaves nobody to tell; as an uncaught error it is at least seen. */
-function reportHandlerError(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
 }
 
 function incomingRequest(options: MeshDispatchOptions): IncomingRequest {
@@ -151,7 +164,8 @@ function incomingRequest(options: MeshDispatchOptions): IncomingRequest {
     path,
     headers: headerList(options.headers),
     body: options.body ?? undefined,
-    upgrade: typeof upgrade === 'string' ? upgrade : options.method === 'CONNECT' ? 'connect' : undefined,
+    upgrade: typeof upgrade === 'string' ? upgrade : undefined,
+    reset: options.reset === true,
     headersTimeout: options.headersTimeout ?? 0,
     bodyTimeout: options.bodyTimeout ?? 0,
   };

@@ -13,8 +13,8 @@ export function requestBody(body: unknown, limit: number): RequestBody | undefin
   if (body === undefined || body === null) return undefined;
   if (isWhole(body)) return new WholeBody(body);
   const source = body as Partial<AsyncIterable<unknown> & Iterable<unknown>>;
-  if (typeof source[Symbol.asyncIterator] === 'function') return new StreamedBody(source[Symbol.asyncIterator]!(), limit);
-  if (typeof source[Symbol.iterator] === 'function') return new StreamedBody(source[Symbol.iterator]!(), limit);
+  if (typeof source[Symbol.asyncIterator] === 'function') return new StreamedBody(body, source[Symbol.asyncIterator]!(), limit);
+  if (typeof source[Symbol.iterator] === 'function') return new StreamedBody(body, source[Symbol.iterator]!(), limit);
   // Not a body at all: undici says so when it is sent.
   return new WholeBody(body);
 }
@@ -40,10 +40,16 @@ class WholeBody implements RequestBody {
     return this.#body;
   }
 
+  rewind(): void {}
+
+  left(): void {}
+
   release(): void {}
 }
 
 class StreamedBody implements RequestBody {
+  /** What the caller gave, which may have a way of its own to be let go. */
+  readonly #given: unknown;
   readonly #source: AsyncIterator<unknown> | Iterator<unknown>;
   readonly #limit: number;
   /** Chunks that were read and not yet dropped; the first of them is number `#dropped` of the whole body. */
@@ -56,9 +62,12 @@ class StreamedBody implements RequestBody {
   #reading: Promise<void> | undefined;
   /** Counts openings: a reader of an abandoned attempt stops at its next chunk. */
   #reader = 0;
+  /** What the attempt that reads now was given. */
+  #opened: AsyncIterable<unknown> | undefined;
   failure: Error | undefined;
 
-  constructor(source: AsyncIterator<unknown> | Iterator<unknown>, limit: number) {
+  constructor(given: unknown, source: AsyncIterator<unknown> | Iterator<unknown>, limit: number) {
+    this.#given = given;
     this.#source = source;
     this.#limit = limit;
   }
@@ -68,32 +77,36 @@ class StreamedBody implements RequestBody {
   }
 
   open(): AsyncIterable<unknown> {
+    if (this.#dropped > 0) throw new Error('a request body that was not kept cannot be sent again');
     this.#reader += 1;
-    return this.#read(this.#reader);
+    return (this.#opened = this.#read(this.#reader));
+  }
+
+  rewind(): void {
+    this.#reader += 1;
+    this.#opened = undefined;
+  }
+
+  left(opened: unknown): void {
+    if (opened !== this.#opened) return;
+    this.rewind();
+    if (this.#released) this.#close();
   }
 
   release(): void {
     this.#released = true;
-    // An upload that is no longer wanted must not keep its source open.
-    if (this.#reader === 0) this.#close();
+    // Nobody reads, and nobody will.
+    if (this.#opened === undefined) this.#close();
   }
 
   async *#read(reader: number): AsyncGenerator<unknown> {
-    let finished = false;
-    try {
-      for (let position = 0; ; position += 1) {
-        while (position >= this.#dropped + this.#kept.length && !this.#ended) await (this.#reading ??= this.#pull());
-        if (this.failure !== undefined) throw this.failure;
-        if (reader !== this.#reader) return;
-        if (position >= this.#dropped + this.#kept.length) break;
-        const chunk = this.#kept[position - this.#dropped];
-        if (this.#released || this.#keptBytes > this.#limit) this.#dropThrough(position);
-        yield chunk;
-      }
-      finished = true;
-    } finally {
-      // The last attempt stopped reading early (it was answered or cancelled): let the source go.
-      if (!finished && this.#released && reader === this.#reader) this.#close();
+    for (let position = 0; ; position += 1) {
+      while (position >= this.#dropped + this.#kept.length && !this.#ended) await (this.#reading ??= this.#pull());
+      if (this.failure !== undefined) throw this.failure;
+      if (reader !== this.#reader || position >= this.#dropped + this.#kept.length) return;
+      const chunk = this.#kept[position - this.#dropped];
+      if (this.#released || this.#keptBytes > this.#limit) this.#dropThrough(position);
+      yield chunk;
     }
   }
 
@@ -120,9 +133,14 @@ class StreamedBody implements RequestBody {
     for (const chunk of gone) this.#keptBytes -= byteLength(chunk);
   }
 
+  /** An upload that is no longer wanted must not keep its source open. */
   #close(): void {
+    if (this.#ended) return;
     this.#ended = true;
     this.#kept = [];
+    const { destroy } = (this.#given ?? {}) as { destroy?: unknown };
+    // A Node stream first: the iterator of one that waits for its next chunk, or was never read, does not end it.
+    if (typeof destroy === 'function') destroy.call(this.#given);
     const closing = this.#source.return?.();
     // Whoever wrote the iterator hears of its failure by itself; for us the body is over.
     if (closing instanceof Promise) closing.catch(() => {});

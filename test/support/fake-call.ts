@@ -29,6 +29,7 @@ export function fakeCall({ policy, request, options = {}, startedAt = 0, deadlin
       headers: [],
       body: undefined,
       upgrade: undefined,
+      reset: false,
       headersTimeout: 0,
       bodyTimeout: 0,
       ...request,
@@ -44,7 +45,7 @@ export function fakeCall({ policy, request, options = {}, startedAt = 0, deadlin
 
 export function fakeAttempt(call: Call = fakeCall()): Attempt {
   call.attempts += 1;
-  return { call, number: call.attempts, cancellation: new Cancellation(call.cancellation), endpoint: undefined, headers: [] };
+  return { call, number: call.attempts, cancellation: new Cancellation(call.cancellation), endpoint: undefined, uploadedAt: undefined, headers: [] };
 }
 
 /** An attempt that nobody answers: it ends when it is cancelled, and then at once, as the transport does it. */
@@ -67,6 +68,10 @@ export class FakeBody implements RequestBody {
   open(): unknown {
     return 'body';
   }
+
+  rewind(): void {}
+
+  left(): void {}
 
   release(): void {
     this.released += 1;

@@ -22,7 +22,7 @@ export function attemptOf(request: IncomingRequest, endpoint: Endpoint, cancella
     request: { ...request, body: requestBody(request.body, limit) },
     startedAt: 0, deadline: Infinity, attempts: 1, tried: new Set(),
   };
-  return { call, number: 1, cancellation: new Cancellation(cancellation), endpoint, headers: [] };
+  return { call, number: 1, cancellation: new Cancellation(cancellation), endpoint, uploadedAt: undefined, headers: [] };
 }
 
 export function wire(target: { host: string; port: number; alternate?: string }, knobs: Partial<ConnectionKnobs> = {}): Wire {
@@ -37,6 +37,7 @@ export function wire(target: { host: string; port: number; alternate?: string },
       return pools.send(attempt);
     },
     passthrough: () => undefined,
+    now: () => systemClock.now(),
     close,
   });
   return { pools, dispatcher, calls, close };

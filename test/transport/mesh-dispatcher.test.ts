@@ -162,6 +162,53 @@ describe('the dispatcher', () => {
     expect(await dispatch(dispatcher, get, newStyle)).toMatchObject({ trailers: { 'x-sum': '5' } });
   });
 
+  it('tells a handler that throws at the end of its error, so that undici’s own retry interceptor works on top', async () => {
+    let requests = 0;
+    const { dispatcher } = await serving((_request, response) => response.writeHead((requests += 1) === 1 ? 500 : 200).end('hello'));
+    const retrying = dispatcher.compose(undici.interceptors.retry({ minTimeout: 1, maxTimeout: 1 }));
+    const { statusCode, body } = await undici.request('http://reviews/', { dispatcher: retrying });
+    expect([statusCode, await body.text(), requests]).toEqual([200, 'hello', 2]);
+  });
+
+  it.each([['raw', rawStyle], ['new', newStyle]] as const)('delivers nothing more to a %s handler that aborts in its headers callback, though all has arrived', async (name, style) => {
+    const { dispatcher } = await serving((_request, response) => response.end('hello'));
+    const mine = new Error('mine');
+    const record: { [key: string]: unknown } = {};
+    const seen = await new Promise<unknown>((resolve) => {
+      const handler = style(record, resolve) as { [key: string]: unknown };
+      if (name === 'raw') handler['onHeaders'] = () => ((record['abort'] as (reason: Error) => void)(mine), true);
+      else handler['onResponseStart'] = (controller: { abort(reason: Error): void }) => controller.abort(mine);
+      dispatcher.dispatch(get, handler);
+    });
+    expect([seen, record['body']]).toEqual([mine, undefined]);
+  });
+
+  it('closes an upgraded socket that its handler does not take', async () => {
+    const { dispatcher, server } = await serving((_request, response) => response.end());
+    server.server.on('upgrade', (_request, socket) => void socket.on('end', () => socket.end()).resume().write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n'));
+    for (const handler of [{ ...rawStyle({}, () => {}), onUpgrade: () => { throw new Error('handler bug'); } }, rawStyle({}, () => {})]) {
+      const error = await new Promise((resolve) => dispatcher.dispatch({ ...get, upgrade: 'echo' }, { ...handler, onError: resolve }));
+      expect((error as Error).message).toMatch(/handler bug|invalid onUpgrade/);
+    }
+    await eventually(() => server.connections.size, (size) => size === 0);
+  });
+
+  it('sends CONNECT as undici does, and closes connections that the caller wants closed', async () => {
+    const seen: string[] = [];
+    const server = await startTcp((socket) => socket.once('data', (chunk: Buffer) => {
+      seen.push(chunk.toString());
+      socket.end(seen.length === 1 ? 'HTTP/1.1 200 OK\r\n\r\n' : 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+    }));
+    cleanup.push(() => server.close());
+    const through = wire(server);
+    cleanup.push(() => through.close());
+    const { socket } = await through.dispatcher.connect({ origin: 'http://reviews', path: 'reviews:80' });
+    socket.destroy();
+    await undici.request('http://reviews/', { dispatcher: through.dispatcher, reset: true });
+    expect(seen[0]).not.toMatch(/upgrade/i);
+    expect(seen[1]).toMatch(/connection: close/i);
+  });
+
   it('hands an upgraded socket over, both ways', async () => {
     const { dispatcher, server } = await serving((_request, response) => response.end());
     server.server.on('upgrade', (_request, socket) => {

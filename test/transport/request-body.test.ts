@@ -83,10 +83,51 @@ describe('a request body', () => {
   it('that nobody will read any more closes its source', async () => {
     const stream = Readable.from(['a', 'b', 'c']);
     const body = requestBody(stream, 10)!;
-    const reading = read(body.open(), 1);
+    const opened = body.open();
+    await read(opened, 1);
     body.release();
-    await reading;
+    expect(stream.destroyed).toBe(false);
+    body.left(opened);
     expect(stream.destroyed).toBe(true);
+  });
+
+  it('that was never read, or waits for its next chunk, closes its source all the same', () => {
+    const unread = new Readable({ read() {} });
+    requestBody(unread, 10)!.release();
+    expect(unread.destroyed).toBe(true);
+    const idle = new Readable({ read() {} });
+    const body = requestBody(idle, 10)!;
+    const opened = body.open();
+    void (opened as AsyncIterable<unknown>)[Symbol.asyncIterator]().next().catch(() => {});
+    body.release();
+    body.left(opened);
+    expect(idle.destroyed).toBe(true);
+  });
+
+  it('keeps all that comes in once another attempt is decided upon, though it exceeds the limit', async () => {
+    const chunks = ['aaaa', 'bbbb', 'cccc'];
+    const body = requestBody(letters(...chunks), 6)!;
+    const abandoned = (body.open() as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+    await abandoned.next();
+    const pending = abandoned.next();
+    expect(body.replayable).toBe(true);
+    body.rewind();
+    await pending;
+    await abandoned.next();
+    expect(body.replayable).toBe(true);
+    expect(await read(body.open())).toBe(chunks.join(''));
+  });
+
+  it('is let go by the attempt that has it, not by one before it', async () => {
+    const stream = Readable.from(['a', 'b', 'c']);
+    const body = requestBody(stream, 10)!;
+    const first = body.open();
+    body.rewind();
+    const second = body.open();
+    body.release();
+    body.left(first);
+    expect(stream.destroyed).toBe(false);
+    expect(await read(second)).toBe('abc');
   });
 
   it('keeps no more than the limit and one chunk in memory, however long it is', async () => {
