@@ -44,7 +44,7 @@ function documentSchema(bareNumbers: boolean) {
 
   const knobs = {
     deadline: knob(time(1, LONGEST), core.deadline, 'Whole call: all attempts, to the end of the body. Never extends the caller’s own.'),
-    attemptTimeout: knob(orOff(time(1, LONGEST)), core.attemptTimeout, 'One attempt, to its response headers. Less than `deadline`.'),
+    attemptTimeout: knob(orOff(time(1, LONGEST)), core.attemptTimeout, 'One attempt, to its response headers; with a request body, from its last byte on. Less than `deadline`.'),
     connection: mapping(
       {
         connectTimeout: knob(time(1, HOUR), core.connection.connectTimeout, 'Time for TCP, and TLS where used, to connect.'),

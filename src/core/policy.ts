@@ -165,7 +165,7 @@ export type Switchable<Knobs> = Knobs | 'off';
 export interface ServicePolicy {
   /** Whole call: all attempts, to the end of the body. */
   readonly deadline: Millis;
-  /** One attempt, to its response headers. */
+  /** One attempt, to its response headers; with a request body, from its last byte on. */
   readonly attemptTimeout: Switchable<Millis>;
   readonly connection: ConnectionKnobs;
   readonly discovery: DiscoveryKnobs;
