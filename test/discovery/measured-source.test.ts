@@ -10,7 +10,7 @@ const facts: LookupFacts = { server: '10.0.0.10:53', transport: 'udp', duration:
 function measuring(result: () => Promise<SourceAnswer>) {
   const clock = new VirtualClock();
   const heard: unknown[] = [];
-  const inner = { description: 'srv reviews', resolve: () => new Promise<SourceAnswer>((resolve, reject) => clock.after(30, () => result().then(resolve, reject))) };
+  const inner = { description: 'srv reviews', resolve: () => new Promise<SourceAnswer>((resolve, reject) => clock.after(30, () => void result().then(resolve, reject))) };
   const source = new MeasuredSource(inner, 'reviews', clock, (...lookup) => heard.push(lookup));
   return { source, clock, heard };
 }
