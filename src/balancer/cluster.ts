@@ -186,9 +186,11 @@ export class Cluster {
     for (const node of this.#nodes) known.set(node.key, node);
     this.#nodes = this.#subset().map((endpoint) => {
       const key = endpointKey(endpoint);
-      const node = known.get(key) ?? this.#gone.recall(endpoint, now);
+      const present = known.get(key);
+      const stays = present !== undefined && present.endpoint.generation === endpoint.generation;
+      const node = stays ? present : this.#gone.recall(endpoint, now);
+      if (stays) known.delete(key);
       if (node === undefined) return new Node(endpoint, this.#context);
-      known.delete(key);
       node.endpoint = endpoint;
       return node;
     });

@@ -19,6 +19,8 @@ const MAX_HINTS = 8;
 interface SliceEndpoint {
   readonly host: string;
   readonly zone: string | undefined;
+  /** Of the pod: an address is given to another one when this one is gone. */
+  readonly uid: string | undefined;
   /** The zones that it should serve; none where nobody said. */
   readonly forZones: readonly string[];
   readonly state: 'ready' | 'ending' | 'unusable';
@@ -59,8 +61,8 @@ export class EndpointSlices {
       if (slice.family === undefined || (present && slice.family !== family)) continue;
       for (const { name, port: number } of slice.ports) {
         if (name !== port && number !== port) continue;
-        for (const { host, state, zone: own, forZones } of slice.endpoints) {
-          const endpoint = { host, port: number, weight: 1, priority: 0, ...(own === undefined ? {} : { zone: own }) };
+        for (const { host, state, zone: own, uid, forZones } of slice.endpoints) {
+          const endpoint = { host, port: number, weight: 1, priority: 0, ...(own === undefined ? {} : { zone: own }), ...(uid === undefined ? {} : { generation: uid }) };
           if (state === 'ready') ready.set(`${host} ${number}`, { endpoint, forZones });
           if (state === 'ending') ending.set(`${host} ${number}`, { endpoint, forZones });
         }
@@ -101,7 +103,8 @@ function sliceOf(object: unknown): Slice {
       if (typeof host !== 'string' || usableFamily(host) === undefined) return [];
       const zone = text(field(entry, 'zone'));
       const forZones = list(field(field(entry, 'hints'), 'forZones')).slice(0, MAX_HINTS).flatMap((hint) => text(field(hint, 'name')) ?? []);
-      return [{ host, zone, forZones, state: stateOf(field(entry, 'conditions')) }];
+      const uid = text(field(field(entry, 'targetRef'), 'uid'));
+      return [{ host, zone, uid, forZones, state: stateOf(field(entry, 'conditions')) }];
     }),
   };
 }

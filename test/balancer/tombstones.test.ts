@@ -41,6 +41,17 @@ describe('an endpoint that left and is back', () => {
     expect(world.state(bad)).toMatchObject({ state: 'available', measured: false });
   });
 
+  it('is a new one too where it did not even leave', () => {
+    const world = new SmallCluster({ endpoints: [...withoutBad(), endpointAt(0, { generation: 'pod-1' })] });
+    world.eject(bad);
+    world.resolve([...withoutBad(), endpointAt(0, { generation: 'pod-2' })]);
+    expect(world.state(bad)).toMatchObject({ state: 'available', measured: false });
+    // Its connections are to the one that is gone.
+    expect(world.retired).toEqual([bad]);
+    world.resolve([...withoutBad(), endpointAt(0, { generation: 'pod-2' })]);
+    expect(world.retired).toEqual([bad]);
+  });
+
   it('hears again of its attempts, and those of its absence changed nothing', () => {
     const world = new SmallCluster({ endpoints: endpoints(5) });
     const node = world.node(bad);

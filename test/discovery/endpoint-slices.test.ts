@@ -75,6 +75,12 @@ describe('the endpoints of a service', () => {
     expect(keys([slice('1', ending)], 'http', 4, 'a')).toEqual(['10.0.0.1:9080', '10.0.0.3:9080']);
   });
 
+  it('say which pod they are', () => {
+    const slices = new EndpointSlices();
+    slices.replace([slice('a', [], { endpoints: [{ addresses: ['10.0.0.1'], targetRef: { kind: 'Pod', uid: 'pod-1' } }, { addresses: ['10.0.0.2'], targetRef: { uid: 7 } }, { addresses: ['10.0.0.3'] }] })]);
+    expect(slices.endpoints('http', 4).map(({ generation }) => generation)).toEqual(['pod-1', undefined, undefined]);
+  });
+
   it('say in which zone they are', () => {
     const slices = new EndpointSlices();
     slices.replace([slice('a', [{ ip: '10.0.0.1', zone: 'a' }, { ip: '10.0.0.2' }, { ip: '10.0.0.3', zone: '' }])]);
