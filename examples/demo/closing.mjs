@@ -6,7 +6,7 @@ import { count, millis, percent, seconds, style, titles } from './text.mjs';
 const KINDS_SHOWN = 20;
 const INSTANTS_SHOWN = 6;
 const LABEL = 34;
-const CELL =  18;
+const CELL = 18;
 
 /** @param {{ sides: string[], measured: Map<string, import('./measurements.mjs').Measurements>, counts: any, steps: any[], begin: number, duration: number, rate: number }} run `begin` in ms since the epoch */
 export function comparison({ sides, measured, counts, steps, begin, duration, rate }) {
