@@ -212,7 +212,7 @@ export class Exchange implements Reply, Cancellable {
     // We cut it off ourselves; what the reply had to say was heard at its headers.
     if (this.#discarded) return this.#finish(undefined);
     // Nobody can answer what is still being sent: the endpoint is not to blame for the time it took.
-    const uploading = this.#attempt.call.request.body !== undefined && this.#attempt.uploadedAt === undefined;
+    const uploading = this.#phase !== 'connecting' && this.#attempt.call.request.body !== undefined && this.#attempt.uploadedAt === undefined;
     if (uploading && error instanceof MeshError && error.code === 'DEADLINE_EXCEEDED') error.outcome = 'local';
     const { call } = this.#attempt;
     const replied = this.#phase === 'replied';

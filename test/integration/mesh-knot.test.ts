@@ -4,7 +4,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { createMeshClient, type MeshClient } from '../../src/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { startServer, type Running } from '../support/http-server.ts';
+import { closedPort, startServer, type Running } from '../support/http-server.ts';
 import { startKnot, type Knot } from '../support/knot.ts';
 import { needs } from '../support/needs.ts';
 
@@ -98,23 +98,31 @@ needs('knot').describe('traffic and Knot', () => {
   }, 40_000);
 
   it('warns once where a name is that of a virtual IP, and never ejects it', async () => {
-    let requests = 0;
-    const failing = await startServer((_request, response) => void response.writeHead((requests += 1) % 2 === 0 ? 200 : 500).end());
-    cleanup.push(() => failing.close());
-    const knot = await startKnot({ zone: [`_http._tcp.vip.default.svc SRV 0 100 ${failing.port} vip.default.svc`, 'vip.default.svc A 127.0.0.1'] });
+    const well = await startServer((_request, response) => response.end());
+    cleanup.push(() => well.close());
+    // Two of them, of two versions: a single endpoint would not be ejected anyway. To one nobody can connect, which ejects at once elsewhere.
+    const vip = (name: string, port: number) => [`_http._tcp.${name}.default.svc SRV 0 100 ${port} ${name}.default.svc`, `${name}.default.svc A 127.0.0.1`];
+    const knot = await startKnot({ zone: [...vip('v1', await closedPort()), ...vip('v2', well.port)] });
     cleanup.push(() => knot.close());
+    const version = (name: string) => ({ discovery: { srv: `_http._tcp.${name}.default.svc.cluster.local` } });
     const warnings: string[] = [];
     const mesh = createMeshClient({
-      policy: { version: 1, services: { vip: { discovery: { srv: '_http._tcp.vip.default.svc.cluster.local', refresh: '100ms' }, circuit: 'off' } } },
+      policy: { version: 1, services: { vip: { versions: { v1: version('v1'), v2: version('v2') }, discovery: { refresh: '100ms' } } } },
       nameservers: [knot.address],
       logger: { warn: (_details, message) => void warnings.push(message) },
     });
     cleanup.push(() => mesh.close({ timeout: 0 }));
     const ejected: unknown[] = [];
+    const retried: unknown[] = [];
     mesh.events.on('endpoint.ejected', (event) => ejected.push(event));
-    for (let call = 0; call < 50; call += 1) await (await mesh.fetch('http://vip/')).text();
+    mesh.events.on('retry.scheduled', (event) => retried.push(event));
+    const both = () => mesh.inspect().services[0]?.endpoints.length === 2;
+    await mesh.ready();
+    await eventually(both);
+    for (let call = 0; call < 200 && retried.length === 0; call += 1) await (await mesh.fetch('http://vip/')).text();
+    expect(retried.length).toBeGreaterThan(0);
     expect(warnings).toEqual([expect.stringContaining('virtual IP')]);
-    expect(mesh.inspect().services[0]).toMatchObject({ discovery: { virtual: true }, endpoints: [{ state: 'available' }] });
+    expect(mesh.inspect().services[0]).toMatchObject({ discovery: { virtual: true }, endpoints: [{ state: 'available' }, { state: 'available' }] });
     expect(ejected).toEqual([]);
   });
 

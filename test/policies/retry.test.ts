@@ -199,6 +199,16 @@ describe('retry', () => {
     expect(await result).toMatchObject({ code: 'DEADLINE_EXCEEDED', outcome: 'local', attempts: 1, sent: 'no' });
   });
 
+  it('has the body rewound before it waits: what is read from then on must be kept', async () => {
+    const body = new FakeBody();
+    const setting = setUp([refused(), ok()], {}, { request: { method: 'PUT', body } });
+    const result = setting.run();
+    await setting.clock.advance(10);
+    expect([setting.attempts.length, body.rewound]).toEqual([1, 1]);
+    await setting.clock.advance(1000);
+    expect([await result, body.rewound, body.released]).toMatchObject([{ status: 200 }, 1, 1]);
+  });
+
   it('stops waiting the moment the call is cancelled, and begins nothing after it', async () => {
     const setting = setUp([refused()]);
     const reason = new MeshError('CANCELLED', 'the caller left');

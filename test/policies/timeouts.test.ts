@@ -37,6 +37,21 @@ describe('timeouts', () => {
     expect([timeouts.size, clock.timers]).toEqual([0, 0]);
   });
 
+  it('all have their time, though one of them throws at its end', async () => {
+    const clock = new VirtualClock();
+    const timeouts = new Timeouts(clock);
+    const throwing = new Noted(clock, () => {
+      throw new Error('a mistake');
+    });
+    const [same, later] = [new Noted(clock), new Noted(clock)];
+    timeouts.begin(throwing, 100, clock.now());
+    timeouts.begin(same, 100, clock.now());
+    timeouts.begin(later, 200, clock.now());
+    await expect(clock.advance(100)).rejects.toThrow('a mistake');
+    await clock.advance(200);
+    expect([same.firedAt, later.firedAt, timeouts.size]).toEqual([100, 200, 0]);
+  });
+
   it('ended ones never expire, nor does ending twice take another with it', async () => {
     const clock = new VirtualClock();
     const timeouts = new Timeouts(clock);

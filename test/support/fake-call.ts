@@ -60,6 +60,7 @@ export class FakeBody implements RequestBody {
   replayable: boolean;
   readonly failure = undefined;
   released = 0;
+  rewound = 0;
 
   constructor(replayable = true) {
     this.replayable = replayable;
@@ -69,7 +70,9 @@ export class FakeBody implements RequestBody {
     return 'body';
   }
 
-  rewind(): void {}
+  rewind(): void {
+    this.rewound += 1;
+  }
 
   left(): void {}
 
