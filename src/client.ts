@@ -1,23 +1,24 @@
 /**
- * The client: what users hold in their hands. It finds the service of each request and starts it when it is first called
- * (running-service.ts), and takes everything down again. These two files are the only ones that know more than one part.
+ * The client: what users hold in their hands. It makes a call of each request, hands it to the service that it is for
+ * (services.ts, running-service.ts), and takes everything down again. These three files are the only ones that know more than one part.
  */
 import { hostname } from 'node:os';
+import { checkCallOptions } from './config/call-options.ts';
 import { parseDuration } from './config/duration.ts';
 import { loadPolicy, type LoadedPolicy } from './config/load-policy.ts';
 import type { PolicyDocument } from './config/schema.ts';
 import type { Call, CallOptions, MeshRequest, Reply, ReplyObserver, Transport } from './core/call.ts';
 import { Cancellation } from './core/cancellation.ts';
 import { systemClock, type Clock, type Millis, type Timer } from './core/clock.ts';
+import { DEFAULT_CRITICALITY } from './core/criticality.ts';
 import { MeshError } from './core/errors.ts';
 import { MeshEvents } from './core/events.ts';
-import type { ServiceEntry } from './core/policy.ts';
 import { systemRandom, type Random } from './core/random.ts';
 import { StubResolver } from './discovery/stub-resolver.ts';
 import { Timeouts } from './policies/timeouts.ts';
-import { hostTable, splitAuthority, type Authority, type HostTable } from './routing/hosts.ts';
-import { RunningService, type ServiceSnapshot } from './running-service.ts';
-import { MeshDispatcher, type HopOptions, type IncomingRequest, type MeshPort, type UndiciDispatcher } from './transport/mesh-dispatcher.ts';
+import type { RunningService, ServiceSnapshot } from './running-service.ts';
+import { Services } from './services.ts';
+import { MeshDispatcher, type IncomingRequest, type MeshPort, type UndiciDispatcher } from './transport/mesh-dispatcher.ts';
 import { meshFetch, type MeshFetch } from './transport/mesh-fetch.ts';
 import { requestBody } from './transport/request-body.ts';
 import * as undici from './transport/undici.ts';
@@ -68,15 +69,6 @@ type RequestOptions = Parameters<typeof undici.request>[1] & { mesh?: CallOption
 const CLOSE_TIMEOUT: Millis = 10_000;
 /** How long `ready` waits, where nobody says otherwise. */
 const READY_TIMEOUT: Millis = 10_000;
-/** A host outside the policy that was not called for this long is forgotten, with its endpoints and connections … */
-const FORGET_AFTER: Millis = 5 * 60_000;
-/** … found out this often. */
-const FORGET_EVERY: Millis = 60_000;
-/** Hosts outside the policy that are known at one time. */
-const UNNAMED_AT_MOST = 512;
-/** Authorities whose service is remembered; emptied when full, for authorities may come from outside. */
-const AUTHORITIES_AT_MOST = 4096;
-
 /**
  * Makes a client. Synchronous: nothing is resolved or connected before the first call (or `ready()`).
  *
@@ -96,21 +88,15 @@ export class MeshClient {
 
   readonly #options: MeshOptions;
   readonly #clock: Clock;
-  readonly #random: Random;
   readonly #instance: string;
   readonly #service: string;
-  readonly #zone: string | undefined;
   readonly #loaded: LoadedPolicy;
-  readonly #hosts: HostTable;
+  readonly #services: Services;
   readonly #stub: StubResolver;
   readonly #timeouts: Timeouts;
   readonly #calls = new Set<Call>();
   /** Of `ready()` calls that still wait. */
   readonly #readying = new Set<Cancellation>();
-  /** By name; services without a discovery of their own, and hosts outside the policy, have one per port. */
-  readonly #running = new Map<string, RunningService>();
-  readonly #byAuthority = { http: new Map<string, RunningService>(), https: new Map<string, RunningService>() };
-  #forgetting: Timer | undefined;
   #closing: Promise<void> | undefined;
   #drained: (() => void) | undefined;
   #passthrough: UndiciDispatcher | undefined;
@@ -118,17 +104,26 @@ export class MeshClient {
   constructor(options: MeshOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#random = options.random ?? systemRandom;
     this.#instance = options.instance ?? (process.env['POD_NAME'] || hostname());
     this.#service = options.service ?? (process.env['OTEL_SERVICE_NAME'] || hostname());
-    this.#zone = (options.zone ?? process.env['INMESH_ZONE']) || undefined;
     this.#loaded = loadPolicy(options.policy, process.env);
     for (const warning of this.#loaded.warnings) this.#warn(warning);
-    this.#hosts = hostTable(this.#loaded.policy.services.values());
-    this.#stub = new StubResolver({ clock: this.#clock, random: this.#random, nameservers: options.nameservers });
-    this.#timeouts = new Timeouts(this.#clock);
+    const [clock, random] = [this.#clock, options.random ?? systemRandom];
+    this.#stub = new StubResolver({ clock, random, nameservers: options.nameservers });
+    this.#timeouts = new Timeouts(clock);
+    this.#services = new Services(this.#loaded, {
+      clock,
+      random,
+      timeouts: this.#timeouts,
+      stub: this.#stub,
+      identity: `${this.#service}/${this.#instance}`,
+      zone: (options.zone ?? process.env['INMESH_ZONE']) || undefined,
+      transport: options.transport,
+      emit: (name, event) => this.events.emit(name, event),
+      warn: (message) => this.#warn(message),
+    });
     const port: MeshPort = {
-      send: (request, callOptions, cancellation) => this.#send(request, callOptions, cancellation),
+      send: (request, callOptions, cancellation, elapsed) => this.#send(request, callOptions, cancellation, elapsed),
       passthrough: (scheme, authority) => this.#directly(scheme, authority),
       close: (timeout) => this.close(timeout === undefined ? {} : { timeout }),
       now: () => this.#clock.now(),
@@ -166,9 +161,7 @@ export class MeshClient {
     const timer = this.#clock.after(timeout, () => cancellation.cancel(new MeshError('DEADLINE_EXCEEDED', `not ready within ${timeout} ms`, { outcome: 'local' })));
     try {
       await Promise.all((services ?? [...policy.services.keys()]).map(async (name) => {
-        const entry = policy.services.get(name);
-        if (entry === undefined) throw new MeshError('UNKNOWN_SERVICE', `${name}: no such service in ${this.#loaded.source} (known: ${[...policy.services.keys()].join(', ') || 'none'})`, { service: name });
-        const running = this.#run(entry, entry.hosts[0]?.port ?? 80);
+        const running = this.#services.named(name);
         await running.cluster.ready(cancellation);
         await Promise.all(running.cluster.endpoints.map((endpoint) => running.transport.warm(endpoint)));
       }));
@@ -186,7 +179,7 @@ export class MeshClient {
       instance: this.#instance,
       policy: { source, hash, generation: 1 },
       calls: this.#calls.size,
-      services: [...this.#running.values()].map((running) => running.snapshot()),
+      services: this.#services.running.map((running) => running.snapshot()),
     };
   }
 
@@ -206,7 +199,6 @@ export class MeshClient {
   }
 
   async #close(timeout: Millis): Promise<void> {
-    this.#forgetting?.cancel();
     for (const cancellation of this.#readying) cancellation.cancel(this.#closed());
     if (this.#calls.size > 0) {
       let timer: Timer | undefined;
@@ -219,8 +211,7 @@ export class MeshClient {
     const reason = this.#closed();
     // Each its own: what was sent, and where, is written into it.
     for (const call of [...this.#calls]) call.cancellation.cancel(this.#closed(call.service));
-    await Promise.all([...this.#running.values()].map((running) => running.close(reason)));
-    this.#running.clear();
+    await this.#services.close(reason);
     this.#timeouts.close();
     this.#stub.close();
     await this.#passthrough?.destroy();
@@ -230,13 +221,13 @@ export class MeshClient {
     return new MeshError('CLIENT_CLOSED', 'the mesh client is closed', { service });
   }
 
-  #send(request: IncomingRequest, options: HopOptions, cancellation: Cancellation): Promise<Reply> {
+  #send(request: IncomingRequest, options: CallOptions, cancellation: Cancellation, elapsed: Millis): Promise<Reply> {
     if (this.#closing !== undefined) return Promise.reject(this.#closed());
     let call: Call;
     let running: RunningService;
     try {
-      running = this.#serviceOf(request.scheme, request.authority);
-      call = this.#call(running, request, options, cancellation);
+      running = this.#services.of(request.scheme, request.authority);
+      call = this.#call(running, request, options, cancellation, elapsed);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -252,13 +243,11 @@ export class MeshClient {
     if (this.#calls.size === 0) this.#drained?.();
   };
 
-  #call(running: RunningService, request: IncomingRequest, options: HopOptions, cancellation: Cancellation): Call {
+  #call(running: RunningService, request: IncomingRequest, options: CallOptions, cancellation: Cancellation, elapsed: Millis): Call {
+    checkCallOptions(options, running.name);
     const { policy } = running;
     const startedAt = this.#clock.now();
     const own = options.deadline === undefined ? undefined : parseDuration(options.deadline);
-    if (own === undefined && options.deadline !== undefined) {
-      throw new MeshError('INVALID_REQUEST', `mesh.deadline: ${JSON.stringify(options.deadline)} (expected: milliseconds, or a duration such as '2s')`, { service: running.name });
-    }
     return {
       service: running.name,
       policy,
@@ -267,7 +256,11 @@ export class MeshClient {
       options,
       cancellation,
       startedAt,
-      deadline: startedAt + Math.min((own ?? Infinity) - (options.elapsed ?? 0), policy.deadline),
+      deadline: startedAt + Math.min((own ?? Infinity) - elapsed, policy.deadline),
+      criticality: options.criticality ?? DEFAULT_CRITICALITY,
+      hashKey: options.hashKey,
+      servingRetry: false,
+      route: undefined,
       attempts: 0,
       tried: new Set(),
     };
@@ -275,81 +268,8 @@ export class MeshClient {
 
   /** Where `unknownHosts: passthrough` sends what the policy does not name; undefined: the mesh takes it. */
   #directly(scheme: 'http' | 'https', authority: string): UndiciDispatcher | undefined {
-    if (this.#loaded.policy.unknownHosts !== 'passthrough' || this.#closing !== undefined) return undefined;
-    if (this.#hosts.find(splitAuthority(scheme, authority)) !== undefined) return undefined;
+    if (this.#closing !== undefined || !this.#services.passesThrough(scheme, authority)) return undefined;
     return (this.#passthrough ??= new undici.Agent());
-  }
-
-  #serviceOf(scheme: 'http' | 'https', authority: string): RunningService {
-    const remembered = this.#byAuthority[scheme].get(authority);
-    if (remembered !== undefined) return remembered;
-    const address = splitAuthority(scheme, authority);
-    const entry = this.#hosts.find(address) ?? this.#unnamed(address);
-    const running = this.#run(entry, address.port);
-    if (this.#byAuthority[scheme].size >= AUTHORITIES_AT_MOST) this.#byAuthority[scheme].clear();
-    this.#byAuthority[scheme].set(authority, running);
-    return running;
-  }
-
-  #unnamed({ host }: Authority): ServiceEntry {
-    const { policy, source } = this.#loaded;
-    if (policy.unknownHosts === 'deny') {
-      throw new MeshError('EGRESS_DENIED', `${host}: no service of ${source} has this host, and unknownHosts is 'deny'`, { service: host });
-    }
-    return { name: host, hosts: [], source: undefined, versions: new Map(), policy: policy.defaults };
-  }
-
-  #run(entry: ServiceEntry, port: number): RunningService {
-    const key = entry.source === undefined ? `${entry.name}:${port}` : entry.name;
-    let running = this.#running.get(key);
-    if (running === undefined) {
-      const transient = !this.#loaded.policy.services.has(entry.name);
-      if (transient) this.#makeRoom();
-      running = new RunningService(transient ? key : entry.name, entry, { kind: 'dns', name: entry.hosts[0]?.host ?? entry.name, port }, {
-        clock: this.#clock,
-        random: this.#random,
-        timeouts: this.#timeouts,
-        stub: this.#stub,
-        identity: `${this.#service}/${this.#instance}`,
-        zone: this.#zone,
-        transport: this.#options.transport,
-        emit: (name, event) => this.events.emit(name, event),
-        warn: (message) => this.#warn(message),
-      });
-      this.#running.set(key, running);
-      if (transient) this.#forgetting ??= this.#clock.after(FORGET_EVERY, () => this.#forget(), 'background');
-    }
-    return running;
-  }
-
-  /** Hosts outside the policy: each costs look-ups as long as it is known, so those that nobody calls any more are let go. */
-  #forget(): void {
-    const longAgo = this.#clock.now() - FORGET_AFTER;
-    const unnamed = this.#unnamedRunning();
-    const idle = unnamed.filter(([, running]) => running.limit.inFlight === 0 && running.calledAt < longAgo);
-    for (const [key, running] of idle) this.#letGo(key, running);
-    this.#forgetting = idle.length === unnamed.length ? undefined : this.#clock.after(FORGET_EVERY, () => this.#forget(), 'background');
-  }
-
-  /** Hosts may come from outside, in any number: for a new one, the one that was called longest ago goes. */
-  #makeRoom(): void {
-    const unnamed = this.#unnamedRunning();
-    if (unnamed.length < UNNAMED_AT_MOST) return;
-    const [oldest] = unnamed.filter(([, running]) => running.limit.inFlight === 0).sort(([, one], [, other]) => one.calledAt - other.calledAt);
-    if (oldest !== undefined) this.#letGo(...oldest);
-  }
-
-  #unnamedRunning(): [string, RunningService][] {
-    const { services } = this.#loaded.policy;
-    return [...this.#running].filter(([, running]) => !services.has(running.name));
-  }
-
-  #letGo(key: string, running: RunningService): void {
-    this.#running.delete(key);
-    for (const authorities of Object.values(this.#byAuthority)) {
-      for (const [authority, remembered] of authorities) if (remembered === running) authorities.delete(authority);
-    }
-    void running.close(this.#closed());
   }
 
   #warn(message: string): void {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createMeshClient, MeshError, type MeshOptions, type PolicyDocument } from '../src/index.ts';
+import { createMeshClient, MeshError, type CallOptions, type MeshOptions, type PolicyDocument } from '../src/index.ts';
 import * as undici from '../src/transport/undici.ts';
 import { eventually } from './support/eventually.ts';
 import { closedPort, json, readBody, startServer, startTcp, type Running } from './support/http-server.ts';
@@ -149,6 +149,15 @@ describe('the deadline', () => {
   it('that makes no sense is refused', async () => {
     const mesh = reviewsAt([{ host: '127.0.0.1', port: 1 }]);
     expect(await caught(mesh.fetch('http://reviews/', { mesh: { deadline: 'soon' } }))).toMatchObject({ code: 'INVALID_REQUEST' });
+  });
+
+  it('that is mistyped is refused, by fetch, by request and by dispatcher', async () => {
+    const mesh = reviewsAt([{ host: '127.0.0.1', port: 1 }]);
+    const options = { mesh: { dealine: '2s' } as CallOptions };
+    const refused = { code: 'INVALID_REQUEST', service: 'reviews', attempts: 0, message: expect.stringContaining('did you mean deadline?') };
+    expect(await caught(mesh.fetch('http://reviews/', options))).toMatchObject(refused);
+    expect(await caught(mesh.request('http://reviews/', options))).toMatchObject(refused);
+    expect(await caught(undici.request('http://reviews/', { dispatcher: mesh.dispatcher, ...options }))).toMatchObject(refused);
   });
 
   it('does not end an upgraded connection', async () => {

@@ -7,6 +7,7 @@
  */
 import type { Cancellation } from './cancellation.ts';
 import type { Millis } from './clock.ts';
+import type { Criticality } from './criticality.ts';
 import type { Endpoint, EndpointKey } from './endpoint.ts';
 import type { MeshError } from './errors.ts';
 import type { ServicePolicy } from './policy.ts';
@@ -23,10 +24,14 @@ export function stack<Subject>(...layers: readonly Layer<Subject>[]): Layer<Subj
 export interface CallOptions {
   /** Time for the whole call: milliseconds, or as in the policy file (`'2s'`). Never extends the policy's. */
   readonly deadline?: number | string;
+  /** Who is shed first where there is not room for all; `critical` where nobody says. */
+  readonly criticality?: Criticality;
   /** `false`: this call is not retried, whatever the policy says. */
   readonly retry?: false;
   /** Sent as `Idempotency-Key`; says that sending the request twice does its work once, so that any method may be retried. */
   readonly idempotencyKey?: string;
+  /** Calls with the same key go to the same endpoint, where the policy balances by hash. */
+  readonly hashKey?: string;
 }
 
 /** Header names and values in turn, as undici takes them; a value may be an array of strings. */
@@ -75,6 +80,12 @@ export interface Call {
   readonly startedAt: Millis;
   /** An instant on `Clock.now()`'s scale; after it nothing of this call goes on, body included. */
   readonly deadline: Millis;
+  readonly criticality: Criticality;
+  readonly hashKey: string | undefined;
+  /** This process makes the call while it serves an attempt that was itself a retry. */
+  readonly servingRetry: boolean;
+  /** Name of the route that matched; undefined where none did. */
+  readonly route: string | undefined;
   /** Attempts begun so far. */
   attempts: number;
   /** Endpoints that attempts of this call went to; the balancer adds, the picker avoids. */

@@ -16,16 +16,13 @@ import { Dispatcher } from './undici.ts';
 
 export type { UndiciDispatcher };
 
-/** The options of one call, as they reach the mesh. */
-export interface HopOptions extends CallOptions {
-  /** Of `deadline`, so much has passed already: a fetch that goes on to where it was redirected. */
-  readonly elapsed?: Millis;
-}
-
 /** What the dispatcher hands its requests to. */
 export interface MeshPort {
-  /** Runs one call. The cancellation is the caller's hand on it. */
-  send(request: IncomingRequest, options: HopOptions, cancellation: Cancellation): Promise<Reply>;
+  /**
+   * Runs one call. The cancellation is the caller's hand on it. Of the deadline in his options, `elapsed` has passed already: a fetch
+   * that goes on to where it was redirected.
+   */
+  send(request: IncomingRequest, options: CallOptions, cancellation: Cancellation, elapsed: Millis): Promise<Reply>;
   /** Where requests to this host go when the mesh must not touch them; undefined: the mesh takes them. */
   passthrough(scheme: 'http' | 'https', authority: string): UndiciDispatcher | undefined;
   /** `timeout`: how long to wait for what is in flight; the client's own default where nobody says. */
@@ -37,7 +34,7 @@ export interface MeshPort {
 export type IncomingRequest = Omit<MeshRequest, 'body'> & { readonly body: unknown };
 
 /** `mesh` beside undici's own options. */
-export type MeshDispatchOptions = UndiciDispatcher.DispatchOptions & { mesh?: HopOptions };
+export type MeshDispatchOptions = UndiciDispatcher.DispatchOptions & { mesh?: CallOptions };
 
 const port = Symbol('inmesh port');
 
@@ -94,13 +91,13 @@ export class CallDispatcher extends Dispatcher {
     const request = `${options.method} ${String(options.origin)}`;
     this.first ??= { at: now, request };
     const { idempotencyKey, ...others } = this.callOptions;
-    const mesh = { ...others, ...(idempotencyKey !== undefined && request === this.first.request ? { idempotencyKey } : {}), elapsed: now - this.first.at };
-    return dispatchThrough(this[port], { ...options, mesh }, handler);
+    const mesh = idempotencyKey !== undefined && request === this.first.request ? this.callOptions : others;
+    return dispatchThrough(this[port], { ...options, mesh }, handler, now - this.first.at);
   }
 }
 
 /** Always true: it never asks the caller to hold back, for what is too much waits in the policy's bounded queue or fails there. */
-function dispatchThrough(mesh: MeshPort, options: MeshDispatchOptions, handler: UndiciDispatcher.DispatchHandler): boolean {
+function dispatchThrough(mesh: MeshPort, options: MeshDispatchOptions, handler: UndiciDispatcher.DispatchHandler, elapsed = 0): boolean {
   if (typeof handler !== 'object' || handler === null) throw new TypeError('handler must be an object');
   const sink = callerSink(handler as RawHandler | NewHandler);
   let request: IncomingRequest;
@@ -112,7 +109,7 @@ function dispatchThrough(mesh: MeshPort, options: MeshDispatchOptions, handler: 
   }
   const direct = mesh.passthrough(request.scheme, request.authority);
   if (direct !== undefined) return direct.dispatch(options, handler);
-  new CallerCall(sink).run(mesh, request, options.mesh ?? noOptions);
+  new CallerCall(sink).run(mesh, request, options.mesh ?? noOptions, elapsed);
   return true;
 }
 
@@ -127,7 +124,7 @@ class CallerCall implements CallControl {
     this.#sink = sink;
   }
 
-  run(mesh: MeshPort, request: IncomingRequest, options: HopOptions): void {
+  run(mesh: MeshPort, request: IncomingRequest, options: CallOptions, elapsed: Millis): void {
     try {
       this.#sink.start(this);
     } catch (error) {
@@ -137,7 +134,7 @@ class CallerCall implements CallControl {
       this.#sink.onError(this.#cancellation.reason);
       return;
     }
-    void mesh.send(request, options, this.#cancellation).then(
+    void mesh.send(request, options, this.#cancellation, elapsed).then(
       (reply) => reply.accept(this.#sink),
       (error: unknown) => this.#sink.onError(error as Error),
     );

@@ -4,6 +4,7 @@
 import type { Attempt, Call, CallOptions, MeshRequest, Reply, RequestBody } from '../../src/core/call.ts';
 import { Cancellation } from '../../src/core/cancellation.ts';
 import type { Millis } from '../../src/core/clock.ts';
+import { DEFAULT_CRITICALITY, type Criticality } from '../../src/core/criticality.ts';
 import type { MeshError } from '../../src/core/errors.ts';
 import { defaultServicePolicy, type ServicePolicy } from '../../src/core/policy.ts';
 
@@ -14,9 +15,13 @@ export interface FakeCallParts {
   readonly startedAt?: Millis;
   /** Length of time from `startedAt`; without it, the policy's. */
   readonly deadline?: Millis;
+  readonly criticality?: Criticality;
+  readonly hashKey?: string;
+  readonly servingRetry?: boolean;
+  readonly route?: string;
 }
 
-export function fakeCall({ policy, request, options = {}, startedAt = 0, deadline }: FakeCallParts = {}): Call {
+export function fakeCall({ policy, request, options = {}, startedAt = 0, deadline, criticality, hashKey, servingRetry, route }: FakeCallParts = {}): Call {
   const whole: ServicePolicy = { ...defaultServicePolicy, ...policy };
   return {
     service: 'reviews',
@@ -38,6 +43,10 @@ export function fakeCall({ policy, request, options = {}, startedAt = 0, deadlin
     cancellation: new Cancellation(),
     startedAt,
     deadline: startedAt + (deadline ?? whole.deadline),
+    criticality: criticality ?? options.criticality ?? DEFAULT_CRITICALITY,
+    hashKey: hashKey ?? options.hashKey,
+    servingRetry: servingRetry ?? false,
+    route,
     attempts: 0,
     tried: new Set(),
   };

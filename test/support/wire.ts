@@ -1,6 +1,7 @@
 /** The transport alone behind a dispatcher: each request is one attempt to one endpoint, no policy in between. */
 import type { Attempt, Call } from '../../src/core/call.ts';
 import { Cancellation } from '../../src/core/cancellation.ts';
+import { DEFAULT_CRITICALITY } from '../../src/core/criticality.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Endpoint } from '../../src/core/endpoint.ts';
 import { MeshError } from '../../src/core/errors.ts';
@@ -20,7 +21,7 @@ export function attemptOf(request: IncomingRequest, endpoint: Endpoint, cancella
   const call: Call = {
     service: 'reviews', policy: defaultServicePolicy, options: {}, cancellation,
     request: { ...request, body: requestBody(request.body, limit) },
-    startedAt: 0, deadline: Infinity, attempts: 1, tried: new Set(),
+    startedAt: 0, deadline: Infinity, criticality: DEFAULT_CRITICALITY, hashKey: undefined, servingRetry: false, route: undefined, attempts: 1, tried: new Set(),
   };
   return { call, number: 1, cancellation: new Cancellation(cancellation), endpoint, uploadedAt: undefined, headers: [] };
 }

@@ -1,0 +1,128 @@
+/**
+ * The services of a client: which one a request is for, started when it is first called, and let go where nobody will miss it.
+ *
+ * Those that the policy names stay. Any other host is a service, too, with the defaults (unless `unknownHosts` says otherwise), and since
+ * hosts may come from outside, in any number, there are only so many of those, and each only as long as it is called.
+ */
+import type { LoadedPolicy } from './config/load-policy.ts';
+import type { Millis, Timer } from './core/clock.ts';
+import { MeshError } from './core/errors.ts';
+import type { ServiceEntry } from './core/policy.ts';
+import { hostTable, splitAuthority, type Authority, type HostTable } from './routing/hosts.ts';
+import { RunningService, type ServiceDeps } from './running-service.ts';
+
+/** A host outside the policy that was not called for this long is forgotten, with its endpoints and connections … */
+const FORGET_AFTER: Millis = 5 * 60_000;
+/** … found out this often. */
+const FORGET_EVERY: Millis = 60_000;
+/** Hosts outside the policy that are known at one time. */
+const UNNAMED_AT_MOST = 512;
+/** Authorities whose service is remembered; emptied when full, for authorities may come from outside. */
+const AUTHORITIES_AT_MOST = 4096;
+
+export class Services {
+  readonly #loaded: LoadedPolicy;
+  readonly #deps: ServiceDeps;
+  readonly #hosts: HostTable;
+  /** By name; services without a discovery of their own, and hosts outside the policy, have one per port. */
+  readonly #running = new Map<string, RunningService>();
+  readonly #byAuthority = { http: new Map<string, RunningService>(), https: new Map<string, RunningService>() };
+  #forgetting: Timer | undefined;
+
+  constructor(loaded: LoadedPolicy, deps: ServiceDeps) {
+    this.#loaded = loaded;
+    this.#deps = deps;
+    this.#hosts = hostTable(loaded.policy.services.values());
+  }
+
+  /** Those that were called or asked to be ready. */
+  get running(): readonly RunningService[] {
+    return [...this.#running.values()];
+  }
+
+  /** @throws MeshError EGRESS_DENIED */
+  of(scheme: 'http' | 'https', authority: string): RunningService {
+    const remembered = this.#byAuthority[scheme].get(authority);
+    if (remembered !== undefined) return remembered;
+    const address = splitAuthority(scheme, authority);
+    const entry = this.#hosts.find(address) ?? this.#unnamed(address);
+    const running = this.#run(entry, address.port);
+    if (this.#byAuthority[scheme].size >= AUTHORITIES_AT_MOST) this.#byAuthority[scheme].clear();
+    this.#byAuthority[scheme].set(authority, running);
+    return running;
+  }
+
+  /** @throws MeshError UNKNOWN_SERVICE */
+  named(name: string): RunningService {
+    const { policy, source } = this.#loaded;
+    const entry = policy.services.get(name);
+    if (entry === undefined) throw new MeshError('UNKNOWN_SERVICE', `${name}: no such service in ${source} (known: ${[...policy.services.keys()].join(', ') || 'none'})`, { service: name });
+    return this.#run(entry, entry.hosts[0]?.port ?? 80);
+  }
+
+  /** No service of the policy has this host, and such calls are none of ours. */
+  passesThrough(scheme: 'http' | 'https', authority: string): boolean {
+    return this.#loaded.policy.unknownHosts === 'passthrough' && this.#hosts.find(splitAuthority(scheme, authority)) === undefined;
+  }
+
+  async close(reason: MeshError): Promise<void> {
+    this.#forgetting?.cancel();
+    await Promise.all(this.running.map((running) => running.close(reason)));
+    this.#running.clear();
+  }
+
+  #unnamed({ host }: Authority): ServiceEntry {
+    const { policy, source } = this.#loaded;
+    if (policy.unknownHosts === 'deny') {
+      throw new MeshError('EGRESS_DENIED', `${host}: no service of ${source} has this host, and unknownHosts is 'deny'`, { service: host });
+    }
+    return { name: host, hosts: [], source: undefined, versions: new Map(), policy: policy.defaults };
+  }
+
+  #run(entry: ServiceEntry, port: number): RunningService {
+    const key = entry.source === undefined ? `${entry.name}:${port}` : entry.name;
+    let running = this.#running.get(key);
+    if (running === undefined) {
+      const transient = !this.#loaded.policy.services.has(entry.name);
+      if (transient) this.#makeRoom();
+      running = new RunningService(transient ? key : entry.name, entry, { kind: 'dns', name: entry.hosts[0]?.host ?? entry.name, port }, this.#deps);
+      this.#running.set(key, running);
+      if (transient) this.#forgetting ??= this.#forgetSoon();
+    }
+    return running;
+  }
+
+  /** Hosts outside the policy: each costs look-ups as long as it is known, so those that nobody calls any more are let go. */
+  #forget(): void {
+    const longAgo = this.#deps.clock.now() - FORGET_AFTER;
+    const unnamed = this.#unnamedRunning();
+    const idle = unnamed.filter(([, running]) => running.limit.inFlight === 0 && running.calledAt < longAgo);
+    for (const [key, running] of idle) this.#letGo(key, running);
+    this.#forgetting = idle.length === unnamed.length ? undefined : this.#forgetSoon();
+  }
+
+  #forgetSoon(): Timer {
+    return this.#deps.clock.after(FORGET_EVERY, () => this.#forget(), 'background');
+  }
+
+  /** For a new one, the one that was called longest ago goes. */
+  #makeRoom(): void {
+    const unnamed = this.#unnamedRunning();
+    if (unnamed.length < UNNAMED_AT_MOST) return;
+    const [oldest] = unnamed.filter(([, running]) => running.limit.inFlight === 0).sort(([, one], [, other]) => one.calledAt - other.calledAt);
+    if (oldest !== undefined) this.#letGo(...oldest);
+  }
+
+  #unnamedRunning(): [string, RunningService][] {
+    const { services } = this.#loaded.policy;
+    return [...this.#running].filter(([, running]) => !services.has(running.name));
+  }
+
+  #letGo(key: string, running: RunningService): void {
+    this.#running.delete(key);
+    for (const authorities of Object.values(this.#byAuthority)) {
+      for (const [authority, remembered] of authorities) if (remembered === running) authorities.delete(authority);
+    }
+    void running.close(new MeshError('CLIENT_CLOSED', `${running.name}: forgotten, nobody has called it for a while`, { service: running.name }));
+  }
+}
