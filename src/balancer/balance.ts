@@ -25,7 +25,7 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock): S
         throw explained(error, attempt);
       }
     }
-    const node = cluster.pick(call.tried);
+    const node = cluster.pick(call);
     if (node === undefined) throw explained(new MeshError('NO_ENDPOINTS', `${cluster.service}: discovery knows no endpoint`), attempt);
     call.tried.add(node.key);
     attempt.endpoint = node.endpoint;

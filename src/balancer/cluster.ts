@@ -13,15 +13,16 @@ import type { Cancellation } from '../core/cancellation.ts';
 import type { Clock, Millis } from '../core/clock.ts';
 import { endpointKey, type Endpoint, type EndpointKey, type RefreshReason, type Resolution } from '../core/endpoint.ts';
 import type { Emit } from '../core/events.ts';
-import type { OutlierKnobs, PeakEwmaKnobs, SubsetKnobs, Switchable } from '../core/policy.ts';
+import type { BalancerKnobs, OutlierKnobs, SubsetKnobs, Switchable } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import { chooseCandidates, noCandidates, type Candidates } from './candidates.ts';
 import { Ejection } from './ejection.ts';
 import { FirstAnswer } from './first-answer.ts';
 import { FleetLatency } from './fleet-latency.ts';
 import { FleetTally } from './matched.ts';
+import { pickerFor } from './kinds.ts';
 import { Node, trialDueAt, type NodeContext } from './node.ts';
-import { p2c } from './p2c.ts';
+import type { PickRequest } from './picker.ts';
 import { rendezvous } from './rendezvous.ts';
 import { describe, type EndpointSnapshot } from './snapshot.ts';
 import { Tombstones } from './tombstones.ts';
@@ -29,7 +30,7 @@ import { Tombstones } from './tombstones.ts';
 /** The knobs of a service's policy that concern the balancer. */
 export interface ClusterKnobs {
   readonly subset: Switchable<SubsetKnobs>;
-  readonly balancer: PeakEwmaKnobs;
+  readonly balancer: BalancerKnobs;
   readonly outlier: Switchable<OutlierKnobs>;
   /** Attempts in flight to one endpoint; beyond, it is full. */
   readonly maxPerEndpoint: number;
@@ -80,7 +81,8 @@ export class Cluster {
     const moved = (now: Millis) => this.#choose(now);
     this.#ejection = new Ejection({ service, random, knobs: outlier, emit, moved, ejected: () => this.#ejected() });
     const fleet = { fleet: new FleetLatency(), tally: new FleetTally() };
-    this.#context = { clock, ...fleet, balancer: () => knobs().balancer, outlier, judge: this.#ejection };
+    const picker = pickerFor<Node>(this.#applied.balancer.type, random);
+    this.#context = { clock, ...fleet, balancer: () => knobs().balancer, outlier, judge: this.#ejection, picker };
   }
 
   /** Whether discovery has ever answered. */
@@ -147,9 +149,10 @@ export class Cluster {
     this.#deps.refresh(reason);
   }
 
-  /** Where the next attempt of a call should go that has tried these; undefined where there is no endpoint at all. */
-  pick(tried: ReadonlySet<EndpointKey>): Node | undefined {
-    const { clock, random } = this.#deps;
+  /** Where the next attempt of this call should go; undefined where there is no endpoint at all. */
+  pick(request: PickRequest): Node | undefined {
+    const { clock } = this.#deps;
+    const { tried } = request;
     const knobs = this.#deps.knobs();
     const now = clock.now();
     if (knobs.subset !== this.#applied.subset || knobs.outlier !== this.#applied.outlier) this.#apply(knobs, now);
@@ -159,7 +162,7 @@ export class Cluster {
       const trial = tried.size === 0 || tried.size >= candidates.nodes.length ? dueForTrial(candidates, tried, now) : undefined;
       if (trial !== undefined) return trial;
     }
-    const picked = p2c(candidates.nodes, tried, knobs.maxPerEndpoint, now, random);
+    const picked = this.#context.picker.pick(request, knobs.maxPerEndpoint, now);
     if (picked === undefined) this.#deps.refresh('none-available');
     return picked;
   }
@@ -167,7 +170,7 @@ export class Cluster {
   /** What is known of each endpoint of the subset, as plain data. */
   snapshot(): EndpointSnapshot[] {
     const { outlier } = this.#deps.knobs();
-    return this.#nodes.map((node) => describe(node, outlier, this.#deps.clock));
+    return this.#nodes.map((node) => describe(node, this.#context.picker, outlier, this.#deps.clock));
   }
 
   /** The policy changed. */
@@ -218,6 +221,7 @@ export class Cluster {
   #choose(now: Millis): void {
     const panicked = this.panic;
     this.#candidates = chooseCandidates(this.#nodes, this.#deps.knobs().outlier, now);
+    this.#context.picker.use(this.#candidates.nodes, now);
     if (this.panic === panicked) return;
     const { service, emit } = this.#deps;
     emit('balancer.panic', { service, active: this.panic, ejected: this.#ejection.count, total: this.#nodes.length });

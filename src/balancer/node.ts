@@ -11,13 +11,14 @@ import type { EjectionReason } from '../core/events.ts';
 import { endpointKey, type Endpoint, type EndpointKey } from '../core/endpoint.ts';
 import { OutcomeWindow } from '../core/outcome-window.ts';
 import type { Outcome, OutcomeKind } from '../core/outcome.ts';
-import type { OutlierKnobs, PeakEwmaKnobs, Switchable } from '../core/policy.ts';
+import type { BalancerKnobs, OutlierKnobs, Switchable } from '../core/policy.ts';
 import type { FleetLatency } from './fleet-latency.ts';
 import { Flight, InFlight } from './in-flight.ts';
+import { loadFor } from './kinds.ts';
+import type { Load } from './load.ts';
 import { Matched, type FleetTally } from './matched.ts';
 import type { Tally } from './outlier.ts';
-import { PeakEwma } from './peak-ewma.ts';
-import type { Candidate } from './picker.ts';
+import type { Candidate, Picker } from './picker.ts';
 
 /** Traffic goes to it. `ejections` in a row came before, the last one of `duration`. */
 export interface Available {
@@ -73,7 +74,9 @@ export interface NodeContext {
   readonly clock: Clock;
   readonly fleet: FleetLatency;
   readonly tally: FleetTally;
-  readonly balancer: () => PeakEwmaKnobs;
+  readonly balancer: () => BalancerKnobs;
+  /** The cluster's; another one where a reload changed the type. */
+  picker: Picker<Node>;
   readonly outlier: () => Switchable<OutlierKnobs>;
   readonly judge: Judge;
 }
@@ -93,7 +96,7 @@ export class Node implements Candidate {
   readonly totals: Record<OutcomeKind, number> = { success: 0, failure: 0, overload: 0, local: 0, cancelled: 0 };
   readonly #context: NodeContext;
   readonly #inFlight = new InFlight();
-  readonly #load: PeakEwma;
+  readonly #load: Load;
   readonly #window = new OutcomeWindow();
   readonly #matched: Matched;
   /** Attempts that began before this say nothing any more. */
@@ -104,7 +107,7 @@ export class Node implements Candidate {
     this.key = endpointKey(endpoint);
     this.endpoint = endpoint;
     this.#context = context;
-    this.#load = new PeakEwma(context.balancer, context.fleet, this.#inFlight);
+    this.#load = loadFor(context.balancer().type, context.balancer, context.fleet, this.#inFlight);
     this.#matched = new Matched(context.tally);
   }
 
@@ -173,8 +176,11 @@ export class Node implements Candidate {
     const trial = this.ejection.kind === 'trial' && this.ejection.ticket === ticket;
     if (trial && outcome.kind === 'success') this.#context.judge.tried(this, 'success', now);
     const elapsed = now - since;
-    this.#load.observe(outcome, elapsed, now);
-    if (outcome.kind === 'success') this.#context.fleet.observe(elapsed);
+    this.#load.observe(outcome, elapsed, now, ticket);
+    if (outcome.kind === 'success') {
+      this.#context.fleet.observe(elapsed);
+      this.#context.picker.succeeded?.(this, now);
+    }
     if (outcome.kind === 'success' || outcome.kind === 'failure') this.#record(outcome, now);
     if (trial && outcome.kind !== 'success') this.#context.judge.tried(this, outcome.kind, now);
   }

@@ -11,28 +11,47 @@
 import type { Millis } from '../core/clock.ts';
 import type { EndpointKey } from '../core/endpoint.ts';
 import { below, type Random } from '../core/random.ts';
-import { rank, type Candidate, type Picker } from './picker.ts';
+import { rank, type Candidate, type Picker, type PickRequest } from './picker.ts';
 
-export const p2c: Picker = (candidates, tried, room, now, random) => {
-  const count = candidates.length;
-  if (count < 2) return candidates[0];
-  const first = below(random, count);
-  const a = candidates[first]!;
-  const b = candidates[other(first, count, random)]!;
-  if (rank(a, tried, room) === 0 && rank(b, tried, room) === 0) return freer(a, b, now);
+export class P2c<Some extends Candidate> implements Picker<Some> {
+  readonly #random: Random;
+  #candidates: readonly Some[] = [];
 
-  let best = Infinity;
-  let among = 0;
-  for (let index = 0; index < count; index += 1) {
-    const found = rank(candidates[index]!, tried, room);
-    if (found > best) continue;
-    among = found < best ? 1 : among + 1;
-    best = found;
+  constructor(random: Random) {
+    this.#random = random;
   }
-  const drawn = below(random, among);
-  const c = nth(candidates, drawn, best, tried, room);
-  return among === 1 ? c : freer(c, nth(candidates, other(drawn, among, random), best, tried, room), now);
-};
+
+  use(candidates: readonly Some[]): void {
+    this.#candidates = candidates;
+  }
+
+  load(candidate: Some, now: Millis): number {
+    return candidate.load(now);
+  }
+
+  pick({ tried }: PickRequest, room: number, now: Millis): Some | undefined {
+    const candidates = this.#candidates;
+    const random = this.#random;
+    const count = candidates.length;
+    if (count < 2) return candidates[0];
+    const first = below(random, count);
+    const a = candidates[first]!;
+    const b = candidates[other(first, count, random)]!;
+    if (rank(a, tried, room) === 0 && rank(b, tried, room) === 0) return freer(a, b, now);
+
+    let best = Infinity;
+    let among = 0;
+    for (let index = 0; index < count; index += 1) {
+      const found = rank(candidates[index]!, tried, room);
+      if (found > best) continue;
+      among = found < best ? 1 : among + 1;
+      best = found;
+    }
+    const drawn = below(random, among);
+    const c = nth(candidates, drawn, best, tried, room);
+    return among === 1 ? c : freer(c, nth(candidates, other(drawn, among, random), best, tried, room), now);
+  }
+}
 
 /** The candidate of this rank that has `place` others of it before it. */
 function nth<Some extends Candidate>(candidates: readonly Some[], place: number, wanted: number, tried: ReadonlySet<EndpointKey>, room: number): Some {

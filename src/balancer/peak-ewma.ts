@@ -26,6 +26,7 @@ import type { Outcome } from '../core/outcome.ts';
 import type { PeakEwmaKnobs } from '../core/policy.ts';
 import type { FleetLatency } from './fleet-latency.ts';
 import type { InFlight } from './in-flight.ts';
+import type { Load } from './load.ts';
 
 /**
  * The most that a Retry-After counts, as in Linkerd (`load-biaser-max-retry-after`): a server that asks for a day, by mistake
@@ -33,7 +34,7 @@ import type { InFlight } from './in-flight.ts';
  */
 const LONGEST_RETRY_AFTER: Millis = 300_000;
 
-export class PeakEwma {
+export class PeakEwma implements Load {
   readonly #knobs: () => PeakEwmaKnobs;
   readonly #fleet: FleetLatency;
   readonly #inFlight: InFlight;

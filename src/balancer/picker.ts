@@ -1,5 +1,6 @@
 /**
- * Picker: chooses one of the candidates for one attempt. Looking at candidates never changes them.
+ * Picker: chooses one of the candidates for one attempt. A cluster has one, of the kind that its policy names; it may remember
+ * what it needs between picks (good endpoints, whose turn it is). Looking at candidates never changes them.
  *
  * What every picker owes, in this order: an endpoint this call has not tried yet goes before one it has, because the retry that
  * meets the same fault again is wasted; one with room goes before one that is full. Both are preferences: where nothing else is
@@ -7,8 +8,8 @@
  */
 import type { Millis } from '../core/clock.ts';
 import type { EndpointKey } from '../core/endpoint.ts';
-import type { Random } from '../core/random.ts';
 
+/** What a picker sees of an endpoint. */
 export interface Candidate {
   readonly key: EndpointKey;
   /** Attempts in flight. */
@@ -17,14 +18,24 @@ export interface Candidate {
   load(now: Millis): number;
 }
 
-export type Picker = <Some extends Candidate>(
-  candidates: readonly Some[],
-  tried: ReadonlySet<EndpointKey>,
-  /** A candidate with this many attempts in flight is full. */
-  room: number,
-  now: Millis,
-  random: Random,
-) => Some | undefined;
+/** For whom an endpoint is picked. A Call is one. */
+export interface PickRequest {
+  /** Endpoints that attempts of the same call went to. */
+  readonly tried: ReadonlySet<EndpointKey>;
+  /** Requests with the same key should go to the same endpoint, where the policy says `hash`. */
+  readonly hashKey?: string | undefined;
+}
+
+export interface Picker<Some extends Candidate = Candidate> {
+  /** From now on these are the candidates; the array is shared, and replaced whole when anything about it changes. */
+  use(candidates: readonly Some[], now: Millis): void;
+  /** Undefined where there are no candidates, and only then. One with `room` attempts in flight is full. */
+  pick(request: PickRequest, room: number, now: Millis): Some | undefined;
+  /** What it compares; smaller is freer. Asking changes nothing. */
+  load(candidate: Some, now: Millis): number;
+  /** An attempt at this one has been answered well. */
+  succeeded?(candidate: Some, now: Millis): void;
+}
 
 /** 0 is best: untried with room, untried but full, tried with room, tried and full. */
 export function rank(candidate: Candidate, tried: ReadonlySet<EndpointKey>, room: number): number {

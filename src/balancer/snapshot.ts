@@ -7,6 +7,7 @@ import type { OutcomeKind } from '../core/outcome.ts';
 import type { OutlierKnobs, Switchable } from '../core/policy.ts';
 import type { EjectionState, Node } from './node.ts';
 import type { Tally } from './outlier.ts';
+import type { Picker } from './picker.ts';
 
 export interface EndpointSnapshot {
   readonly endpoint: EndpointKey;
@@ -16,7 +17,7 @@ export interface EndpointSnapshot {
   readonly weight: number;
   readonly priority: number;
   readonly state: EjectionState['kind'];
-  /** What pickers compare: smaller is freer. */
+  /** What the picker of this service compares: smaller is freer. */
   readonly load: number;
   /** Expected time to an answer. */
   readonly latency: Millis;
@@ -38,7 +39,7 @@ export interface EndpointSnapshot {
   };
 }
 
-export function describe(node: Node, outlier: Switchable<OutlierKnobs>, clock: Clock): EndpointSnapshot {
+export function describe(node: Node, picker: Picker<Node>, outlier: Switchable<OutlierKnobs>, clock: Clock): EndpointSnapshot {
   const now = clock.now();
   const state = node.ejection;
   const { alternate, zone } = node.endpoint;
@@ -49,7 +50,7 @@ export function describe(node: Node, outlier: Switchable<OutlierKnobs>, clock: C
     weight: node.endpoint.weight,
     priority: node.endpoint.priority,
     state: state.kind,
-    load: node.load(now),
+    load: picker.load(node, now),
     latency: node.latency(now),
     measured: node.measured,
     pending: node.pending,

@@ -75,6 +75,9 @@ export interface PeakEwmaKnobs {
   readonly failurePenalty: Millis;
 }
 
+/** Which endpoint gets the next attempt. */
+export type BalancerKnobs = PeakEwmaKnobs;
+
 export interface OutlierKnobs {
   /** An endpoint is ejected when it does worse than the others, not when all do badly. */
   readonly relative: {
@@ -170,7 +173,7 @@ export interface ServicePolicy {
   readonly connection: ConnectionKnobs;
   readonly discovery: DiscoveryKnobs;
   readonly subset: Switchable<SubsetKnobs>;
-  readonly balancer: PeakEwmaKnobs;
+  readonly balancer: BalancerKnobs;
   readonly outlier: Switchable<OutlierKnobs>;
   readonly retry: Switchable<RetryKnobs>;
   readonly circuit: Switchable<CircuitKnobs>;

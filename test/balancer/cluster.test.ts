@@ -6,7 +6,7 @@ import { endpointAt, endpoints, noneTried, SmallCluster } from './small-cluster.
 describe('a cluster', () => {
   it('is unresolved until discovery answered, and has nothing to pick until then', () => {
     const world = new SmallCluster();
-    expect([world.cluster.resolved, world.cluster.size, world.cluster.pick(noneTried)]).toEqual([false, 0, undefined]);
+    expect([world.cluster.resolved, world.cluster.size, world.cluster.pick({ tried: noneTried })]).toEqual([false, 0, undefined]);
     world.resolve(endpoints(3));
     expect([world.cluster.resolved, world.cluster.size]).toEqual([true, 3]);
   });
@@ -14,7 +14,7 @@ describe('a cluster', () => {
   it('is ready at once when discovery has answered, even that there is nothing', async () => {
     const world = new SmallCluster({ endpoints: [] });
     await world.cluster.ready(new Cancellation());
-    expect(world.cluster.pick(noneTried)).toBeUndefined();
+    expect(world.cluster.pick({ tried: noneTried })).toBeUndefined();
     expect(world.refreshed).toEqual(['none-available']);
   });
 
@@ -56,9 +56,9 @@ describe('a cluster', () => {
 
   it('keeps what it knows of an endpoint whose address of the other family changes', () => {
     const world = new SmallCluster({ endpoints: [endpointAt(0), endpointAt(1)] });
-    const one = world.cluster.pick(new Set(['10.0.0.1:80']));
+    const one = world.cluster.pick({ tried: new Set(['10.0.0.1:80']) });
     world.resolve([endpointAt(0, { alternate: '2001:db8::1' }), endpointAt(1, { alternate: '2001:db8::2' })]);
-    expect(world.cluster.pick(new Set(['10.0.0.1:80']))).toBe(one);
+    expect(world.cluster.pick({ tried: new Set(['10.0.0.1:80']) })).toBe(one);
     expect(world.retired).toEqual([]);
     expect(world.cluster.endpoints.map(({ alternate }) => alternate)).toEqual(['2001:db8::1', '2001:db8::2']);
   });

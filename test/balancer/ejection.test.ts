@@ -264,7 +264,7 @@ describe('ejection', () => {
             expect(out).toBeLessThanOrEqual(Math.ceil(maxShare * count));
             expect(out).toBeLessThanOrEqual(mostEjected(count, outlier.ejection));
             if (count >= minRemaining) expect(count - out).toBeGreaterThanOrEqual(minRemaining);
-            expect(world.cluster.pick(noneTried)).toBeDefined();
+            expect(world.cluster.pick({ tried: noneTried })).toBeDefined();
           }
         },
       ),

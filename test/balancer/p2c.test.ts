@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../src/core/random.ts';
-import { p2c } from '../../src/balancer/p2c.ts';
+import { seededRandom, type Random } from '../../src/core/random.ts';
+import { P2c } from '../../src/balancer/p2c.ts';
 import { noneTried } from './small-cluster.ts';
 
 interface Fake {
@@ -15,6 +15,12 @@ function fake(key: string, load: number, pending = 0): Fake {
 }
 
 const room = 64;
+
+function p2c(candidates: readonly Fake[], tried: ReadonlySet<string>, most: number, now: number, random: Random): Fake | undefined {
+  const picker = new P2c<Fake>(random);
+  picker.use(candidates);
+  return picker.pick({ tried }, most, now);
+}
 
 describe('power of two choices', () => {
   it('has nothing to give where nothing is, and no choice where one is', () => {

@@ -10,12 +10,10 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 
 export const noneTried: ReadonlySet<string> = new Set();
 
-export const defaultKnobs: ClusterKnobs = {
-  subset: defaultServicePolicy.subset,
-  balancer: defaultServicePolicy.balancer,
-  outlier: defaultServicePolicy.outlier,
+export const defaultKnobs = {
+  ...defaultServicePolicy,
   maxPerEndpoint: defaultServicePolicy.connection.maxPerEndpoint,
-};
+} satisfies ClusterKnobs;
 
 export const outlierKnobs = defaultServicePolicy.outlier;
 
@@ -63,7 +61,7 @@ export class SmallCluster {
   }
 
   pick(tried: ReadonlySet<string> = noneTried): Node {
-    const node = this.cluster.pick(tried);
+    const node = this.cluster.pick({ tried });
     if (node === undefined) throw new Error('nothing was picked');
     return node;
   }

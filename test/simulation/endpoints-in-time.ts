@@ -59,13 +59,12 @@ export async function simulate(choice: 'cluster' | 'round-robin', scenario: Scen
   const events: Run['events'][number][] = [];
   const sentAt: Millis[][] = all.map(() => []);
   const transport = new VirtualEndpoints(clock, work, attemptTimeout, new Map(all.map((endpoint, number) => [endpointKey(endpoint), behaviours[number]!])));
-  const { subset, balancer, outlier, connection } = defaultServicePolicy;
   const cluster = new Cluster({
     service: 'reviews',
     identity: 'client',
     clock,
     random: seededRandom(seed + 2_000),
-    knobs: () => ({ subset, balancer, outlier, maxPerEndpoint: connection.maxPerEndpoint }),
+    knobs: () => ({ ...defaultServicePolicy, maxPerEndpoint: defaultServicePolicy.connection.maxPerEndpoint }),
     emit: (name, event) => void events.push({ name, at: clock.now(), event }),
     retire: () => {},
     refresh: () => {},
