@@ -5,8 +5,7 @@
 import { hostname } from 'node:os';
 import { checkCallOptions } from './config/call-options.ts';
 import { parseDuration } from './config/duration.ts';
-import { loadPolicy, type LoadedPolicy } from './config/load-policy.ts';
-import type { PolicyDocument } from './config/schema.ts';
+import { loadPolicy, type GivenPolicy, type LoadedPolicy } from './config/load-policy.ts';
 import type { Call, CallOptions, MeshRequest, Reply, ReplyObserver, Transport } from './core/call.ts';
 import { Cancellation } from './core/cancellation.ts';
 import { systemClock, type Clock, type Millis, type Timer } from './core/clock.ts';
@@ -30,10 +29,10 @@ export interface Logger {
 
 export interface MeshOptions {
   /**
-   * Path or file URL of the policy file, or an object of its shape. Default: `$INMESH_POLICY`, else `/etc/inmesh/policy.yaml`,
+   * Path or file URL of the policy file or of a folder of them, a list of these (later ones win), or an object of its shape. Default: `$INMESH_POLICY`, else `/etc/inmesh/policy.yaml`,
    * else built-in defaults, with one warning.
    */
-  readonly policy?: string | URL | PolicyDocument;
+  readonly policy?: GivenPolicy;
   /** This service's own name. Default: `$OTEL_SERVICE_NAME`, else the host name. */
   readonly service?: string;
   /** This process among its peers; it decides which subset of endpoints it talks to. Default: `$POD_NAME`, else the host name. */

@@ -10,6 +10,7 @@ import type { Address } from './address.ts';
 import { addContradictions } from './contradictions.ts';
 import { addDiscoveryProblems, discoverySource, refreshingOf, sourcePlaces, unionOf } from './discovery.ts';
 import { inherit } from './inherit.ts';
+import { mergeSources } from './merge-sources.ts';
 import type { Path, PolicyInvalid } from './problem.ts';
 import { problemText, ProblemList } from './problem.ts';
 import { readObject } from './read-object.ts';
@@ -26,9 +27,20 @@ export type ParsedPolicy =
 
 /** `file` is only the name that problems are told with. */
 export function parsePolicy(text: string, file: string, env: NodeJS.ProcessEnv): ParsedPolicy {
+  return parsePolicyFiles([{ name: file, text }], env);
+}
+
+/** Several, merged in their order (merge-sources.ts). */
+export function parsePolicyFiles(files: readonly { readonly name: string; readonly text: string }[], env: NodeJS.ProcessEnv): ParsedPolicy {
   const problems = new ProblemList();
-  const source = readYaml(text, file, env, problems);
-  return source === undefined ? { invalid: problems.finish() } : checkPolicy(source, 'file', problems);
+  const sources: PolicySource[] = [];
+  for (const { name, text } of files) {
+    const source = readYaml(text, name, env, problems);
+    if (source !== undefined) sources.push(source);
+  }
+  // What the others say without it would be judged by mistake.
+  if (sources.length < files.length) return { invalid: problems.finish() };
+  return checkPolicy(mergeSources(sources, problems), 'file', problems);
 }
 
 /** An object of the YAML's shape; in it a duration may also be a number of milliseconds. */

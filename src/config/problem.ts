@@ -15,6 +15,8 @@ export type Path = readonly PathKey[];
 export interface Position {
   readonly line: number;
   readonly column: number;
+  /** The file, where a policy is put together from several. */
+  readonly file?: string | undefined;
 }
 
 export interface PolicyProblem {
@@ -38,7 +40,8 @@ export class ProblemList {
   readonly #problems: PolicyProblem[] = [];
 
   add(problem: PolicyProblem): void {
-    if (this.open) this.#problems.push(problem);
+    const file = problem.position?.file;
+    if (this.open) this.#problems.push(file === undefined ? problem : { ...problem, source: file });
   }
 
   get size(): number {
@@ -55,9 +58,11 @@ export class ProblemList {
     return this.#problems.some((problem) => path.length <= problem.path.length && path.every((key, index) => key === problem.path[index]));
   }
 
-  /** In the order of the file. */
+  /** In the order of the file; file by file, in the order in which they are first spoken of. */
   finish(): PolicyInvalid {
+    const files = [...new Set(this.#problems.map(({ source }) => source))];
     const sorted = [...this.#problems].sort((a, b) => {
+      if (a.source !== b.source) return files.indexOf(a.source) - files.indexOf(b.source);
       if (a.position === undefined || b.position === undefined) return 0;
       return a.position.line - b.position.line || a.position.column - b.position.column;
     });
@@ -74,7 +79,8 @@ export class PolicyInvalid extends Error {
     const told = problems.slice(0, mostTold);
     const lines = told.map(problemText);
     const count = problems.length > mostTold ? `more than ${mostTold}` : problems.length;
-    super(lines.length === 1 ? (lines[0]) : `${problems[0]?.source} has ${count} problems:\n  ${lines.join('\n  ')}`);
+    const sources = [...new Set(problems.map(({ source }) => source))].join(', ');
+    super(lines.length === 1 ? (lines[0]) : `${sources} has ${count} problems:\n  ${lines.join('\n  ')}`);
     this.name = 'PolicyInvalid';
     this.problems = told;
   }

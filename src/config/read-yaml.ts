@@ -32,15 +32,16 @@ export function readYaml(text: string, name: string, env: NodeJS.ProcessEnv, pro
     return undefined;
   }
 
+  const before = problems.size;
   const documents = compose(lexemes, body.length, lines);
   const [document, second] = documents;
   for (const error of tellingErrors(documents)) {
     const found = (error.message.split('\n')[0] as string).slice(0, 160);
-    const before = body.slice(body.lastIndexOf('\n', error.pos[0] - 1) + 1, error.pos[0] + 1);
-    const expected = before.includes('${') ? 'valid YAML, in which "${…}" inside { } or [ ] needs quotes' : 'valid YAML';
+    const line = body.slice(body.lastIndexOf('\n', error.pos[0] - 1) + 1, error.pos[0] + 1);
+    const expected = line.includes('${') ? 'valid YAML, in which "${…}" inside { } or [ ] needs quotes' : 'valid YAML';
     problems.add({ source: name, position: position(error.pos[0]), path: [], found, expected });
   }
-  if (problems.size > 0) return undefined;
+  if (problems.size > before) return undefined;
   if (second !== undefined) {
     problems.add({ source: name, position: position(second.range[0]), path: [], found: 'a second document', expected: 'one document per file' });
     return undefined;

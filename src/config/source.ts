@@ -30,6 +30,8 @@ export function isReservedKey(key: string): boolean {
 }
 export const reservedKeyExpected = 'any name but __proto__, constructor and prototype';
 
+const noEntries: ReadonlyMap<PathKey, Entry> = new Map();
+
 export class PolicySource {
   /** The file as it was named, or `options.policy`. */
   readonly name: string;
@@ -66,6 +68,11 @@ export class PolicySource {
   template(path: Path): string | undefined {
     const key = path.at(-1);
     return key === undefined ? undefined : this.#entry(this.at(path.slice(0, -1)), key)?.template;
+  }
+
+  /** Where the entries of one of its collections stand. */
+  entriesOf(collection: object): ReadonlyMap<PathKey, Entry> {
+    return this.#entries.get(collection) ?? noEntries;
   }
 
   #entry(data: Data | undefined, key: PathKey): Entry | undefined {

@@ -37,6 +37,8 @@ export interface MeshEventMap {
   'circuit.half-opened': { service: string };
   'circuit.closed': { service: string };
   'policy.loaded': { source: string; hash: string; generation: number };
+  /** The policy's files hold something that is not valid; the last good one, `inForce`, stays. Once for each such change. */
+  'policy.rejected': { source: string; error: Error; inForce: string; generation: number };
 }
 
 export type MeshEventName = keyof MeshEventMap;

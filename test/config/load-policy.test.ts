@@ -29,6 +29,8 @@ function refusal(...args: Parameters<typeof loadPolicy>): MeshError {
   throw new Error('accepted');
 }
 
+const emptyFolder = join(folder, 'empty');
+mkdirSync(emptyFolder);
 const nowhere = join(folder, 'nowhere.yaml');
 const good = file('good.yaml', 'version: 1\ndefaults: { deadline: 20s }\n');
 
@@ -55,7 +57,7 @@ test('without any file there are the built-in defaults, and one warning', () => 
 
 test('a usual path that is there and wrong is not passed over', () => {
   expect(refusal(undefined, {}, file('wrong.yaml', 'version: 3')).message).toContain('wrong.yaml:1:10 version: 3');
-  expect(refusal(undefined, {}, folder).message).toBe(`${folder}: no regular file (expected: a readable file at the usual path)`);
+  expect(refusal(undefined, {}, emptyFolder).message).toBe(`${emptyFolder}: no policy file (expected: at least one file, or *.yaml in a folder, at the usual path)`);
 });
 
 test('the same text has the same hash, another text another', () => {
@@ -75,7 +77,7 @@ test('a ConfigMap is read through its links', () => {
 
 test.each([
   ['a missing file', nowhere, 'no such file'],
-  ['a directory', folder, 'no regular file'],
+  ['an empty folder', emptyFolder, 'no policy file'],
   ['a path through a file', join(good, 'policy.yaml'), 'no such file: part of the path is no directory'],
   ['a device that never ends', '/dev/zero', 'no regular file'],
   ['a path with a zero in it', 'a\0b', 'without null bytes'],
