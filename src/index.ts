@@ -4,7 +4,8 @@ export type { Logger, MeshClient, MeshOptions, MeshSnapshot } from './client.ts'
 export { PolicyInvalid, type PolicyProblem } from './config/problem.ts';
 export type { PolicyDocument } from './config/schema.ts';
 export type { CallOptions } from './core/call.ts';
-export { MeshError, type ErrorCode, type Sent, type SuppressedReason } from './core/errors.ts';
+export type { Criticality } from './core/criticality.ts';
+export { MeshError, type ErrorCode, type Sent, type ShedBy, type SuppressedReason } from './core/errors.ts';
 export type { MeshEventMap, MeshEventName, MeshEvents } from './core/events.ts';
 export type { OutcomeKind } from './core/outcome-kind.ts';
 export type { ServiceSnapshot } from './running-service.ts';

@@ -93,7 +93,7 @@ export class RunningService {
       knobs: () => clusterKnobs(knobs(), this.#virtual),
       retire: (endpoint) => this.transport.retire(endpoint),
     });
-    this.limit = new ConcurrencyLimit({ service: name, capacity: () => this.cluster.size * knobs().connection.maxPerEndpoint, knobs: () => knobs().concurrency });
+    this.limit = new ConcurrencyLimit({ service: name, clock, emit, capacity: () => this.cluster.size * knobs().connection.maxPerEndpoint, knobs: () => knobs().concurrency });
     this.circuit = new Circuit({ service: name, clock, emit, knobs: () => knobs().circuit });
     this.budget = new RetryBudget(() => budgetKnobs(knobs().retry));
 

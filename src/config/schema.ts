@@ -147,7 +147,8 @@ function documentSchema(bareNumbers: boolean) {
     concurrency: switchable(
       {
         max: knob(integer(1, 1_000_000), core.concurrency.max, 'Calls of this service in flight.'),
-        queue: knob(integer(0, 1_000_000), core.concurrency.queue, 'Calls that wait for their turn; one more fails with OVERLOADED.'),
+        queue: knob(integer(0, 1_000_000), core.concurrency.queue, 'Calls that wait for their turn; for one more, the least critical fails with OVERLOADED.'),
+        mode: knob(oneOf('enforce', 'observe'), core.concurrency.mode, '`observe`: decide and report, do not act.'),
       },
       'Bounds what this process has under way.',
     ),

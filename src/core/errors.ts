@@ -30,7 +30,7 @@ export const errorTable = {
   CONNECT_FAILED: { meaning: 'No connection: refused, unreachable, or not within `connection.connectTimeout`. Nothing was sent.', outcome: 'failure', transient: true },
   CONNECTION_RESET: { meaning: 'The connection broke, or the answer was not HTTP, after the request had begun to leave.', outcome: 'failure', transient: true },
   CIRCUIT_OPEN: { meaning: 'Too many calls of this service failed; it is given time to recover. `retryAt` of the error says until when.', outcome: 'local', transient: true },
-  OVERLOADED: { meaning: 'Our own limit of concurrent calls is reached and its queue is full.', outcome: 'local', transient: true },
+  OVERLOADED: { meaning: 'Our own limit of concurrent calls is reached, and there is no place in its queue for a call of this criticality.', outcome: 'local', transient: true },
   EGRESS_DENIED: { meaning: 'The host is not in the policy, and `unknownHosts` is `deny`.', outcome: 'local', transient: false },
   INVALID_REQUEST: { meaning: 'The request cannot be sent as it is: a header, method, path or body that HTTP does not allow.', outcome: 'local', transient: false },
   CANCELLED: { meaning: 'The caller left: an AbortSignal fired, or a response body was destroyed.', outcome: 'cancelled', transient: false },
@@ -42,6 +42,9 @@ export type ErrorCode = keyof typeof errorTable;
 /** Why a retry that the conditions asked for did not happen. */
 export type SuppressedReason = 'not-idempotent' | 'body-not-replayable' | 'budget' | 'deadline' | 'retry-after' | 'max-retries' | 'caller';
 
+/** Which limit of ours turned a call away: the knob that an operator would turn. */
+export type ShedBy = 'concurrency.max' | 'connection.maxPerEndpoint';
+
 export interface MeshErrorDetails {
   readonly service?: string | undefined;
   readonly endpoint?: EndpointKey | undefined;
@@ -51,6 +54,7 @@ export interface MeshErrorDetails {
   readonly cause?: unknown;
   /** Epoch milliseconds from which another try makes sense, where that is known. */
   readonly retryAt?: number | undefined;
+  readonly shedBy?: ShedBy;
 }
 
 /** Two copies of this package in one process (ESM and CJS, or two versions) must know each other's errors. */
@@ -74,6 +78,8 @@ export class MeshError extends Error {
   readonly retryAt: number | undefined;
   /** Why this error was not retried over although the policy's conditions would have it; undefined where they would not. */
   retrySuppressed: SuppressedReason | undefined;
+  /** Which limit turned the call away, where one did. */
+  readonly shedBy: ShedBy | undefined;
 
   constructor(code: ErrorCode, message: string, details: MeshErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -86,6 +92,7 @@ export class MeshError extends Error {
     this.outcome = details.outcome ?? errorTable[code].outcome;
     this.retryAt = details.retryAt;
     this.retrySuppressed = undefined;
+    this.shedBy = details.shedBy;
     Object.defineProperty(this, brand, { value: true });
   }
 

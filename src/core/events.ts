@@ -5,7 +5,8 @@
 import { EventEmitter } from 'node:events';
 import type { EndpointKey, RefreshReason } from './endpoint.ts';
 import type { Millis } from './clock.ts';
-import type { ErrorCode, SuppressedReason } from './errors.ts';
+import type { Criticality } from './criticality.ts';
+import type { ErrorCode, ShedBy, SuppressedReason } from './errors.ts';
 
 export type { SuppressedReason } from './errors.ts';
 
@@ -32,6 +33,8 @@ export interface MeshEventMap {
   'retry.scheduled': { service: string; attempt: number; delay: Millis; because: ErrorCode | number };
   /** Conditions for a retry were met, and it was not made. */
   'retry.suppressed': { service: string; attempt: number; reason: SuppressedReason; because: ErrorCode | number };
+  /** A limit of ours turned a call away; where it is not enforced, it would have. */
+  'call.shed': { service: string; by: ShedBy; criticality: Criticality; enforced: boolean };
   'circuit.opened': { service: string; failureRate: number; requests: number; openFor: Millis };
   /** One call at a time may try whether the service is back. */
   'circuit.half-opened': { service: string };

@@ -145,8 +145,9 @@ export interface CircuitKnobs {
 export interface ConcurrencyKnobs {
   /** Calls of this service in flight. */
   readonly max: number;
-  /** Calls that wait for their turn; one more fails with OVERLOADED. */
+  /** Calls that wait for their turn; for one more, the least critical fails with OVERLOADED. */
   readonly queue: number;
+  readonly mode: Mode;
 }
 
 export interface PropagateKnobs {
@@ -160,6 +161,9 @@ export interface TelemetryKnobs {
   /** `attempts`: one span per call and one per attempt · `calls`: per call alone · `off`. */
   readonly spans: 'attempts' | 'calls' | 'off';
 }
+
+/** `observe`: decide and report, do not act. */
+export type Mode = 'enforce' | 'observe';
 
 /** `off` where a mechanism does nothing at all. */
 export type Switchable<Knobs> = Knobs | 'off';
@@ -209,7 +213,7 @@ export const defaultServicePolicy = {
     replayBodyUpTo: 64 * 1024,
   },
   circuit: { failureRate: 0.5, window: 10 * SECOND, minRequests: 20, openFor: 5 * SECOND, maxOpenFor: 1 * MINUTE },
-  concurrency: { max: 1024, queue: 1024 },
+  concurrency: { max: 1024, queue: 1024, mode: 'enforce' },
   propagate: { deadline: true, trace: true },
   telemetry: { spans: 'attempts' },
 } as const satisfies ServicePolicy;

@@ -1,32 +1,47 @@
 /**
  * Concurrency limit: so many calls of one service in flight, so many waiting for their turn, and not one more.
  *
- *     limit = min(knobs.max, capacity())
+ *     limit = min(knobs.max, capacity())          a call of one tier is let in while inFlight < ⌈limit · share of the tier⌉
  *
  * The first bounds what a slow service can hold of this process; the second is what its connections can carry, so that no
- * queue forms further down, where it could be neither seen nor left. The queue is first come, first served and bounded,
- * for a wait that ends after the deadline helps nobody. Calls that find no place fail at once (a bulkhead; Envoy's
- * max_requests and max_pending_requests).
+ * queue forms further down, where it could be neither seen nor left. The queue is bounded, for a wait that ends after the
+ * deadline helps nobody: a call that finds no place fails at once (a bulkhead; Envoy's max_requests and max_pending_requests).
+ *
+ * Who goes first is decided by criticality, and among equals by who came first. It counts three times: the last places of the
+ * limit are for the higher tiers (tier-shares.ts), the higher wait in front of the lower, and for a call that comes when the
+ * queue is full, the newest of the lowest tier leaves it.
  *
  * A call in flight is one whose body has not ended. A waiting one goes on through its own promise, not from within the call
  * that made room for it, and so keeps its caller's AsyncLocalStorage context.
+ *
+ * `mode: observe` lets everybody in whom the connections can carry, and reports the calls for which there would have been
+ * neither a place nor room to wait.
  */
 import type { Call, Layer, Reply, ReplyObserver, Service } from '../core/call.ts';
-import type { Cancellable } from '../core/cancellation.ts';
-import { MeshError } from '../core/errors.ts';
+import type { Clock, Millis } from '../core/clock.ts';
+import { sheddability, type Criticality } from '../core/criticality.ts';
+import { MeshError, type ShedBy } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
 import type { ConcurrencyKnobs, Switchable } from '../core/policy.ts';
+import { TierShares } from './tier-shares.ts';
+import { WaitingLine } from './waiting-line.ts';
 
 export interface ConcurrencyDeps {
   readonly service: string;
+  readonly clock: Clock;
   /** Attempts that the connections to all endpoints can carry; 0 while no endpoint is known yet, and then it limits nothing. */
   readonly capacity: () => number;
   readonly knobs: () => Switchable<ConcurrencyKnobs>;
+  readonly emit: Emit;
 }
+
+/** 10 · (0.7 / 0.7 …) may be 7.000000000000001 in binary, and is seven places. */
+const ROUNDING = 1e-9;
 
 export class ConcurrencyLimit {
   readonly #deps: ConcurrencyDeps;
-  /** In order of arrival; a set, because whoever is cancelled leaves from the middle. */
-  readonly #waiting = new Set<Turn>();
+  readonly #line = new WaitingLine();
+  readonly #shares = new TierShares();
   #inFlight = 0;
 
   readonly #body: ReplyObserver = { end: () => this.#over() };
@@ -44,29 +59,33 @@ export class ConcurrencyLimit {
 
   /** Calls that wait for their turn. */
   get queued(): number {
-    return this.#waiting.size;
+    return this.#line.size;
   }
 
   readonly layer: Layer<Call> = (next) => {
     const concurrency: Service<Call> = (call) => {
+      const { criticality, startedAt } = call;
+      this.#shares.came(criticality, startedAt);
       // Room may have come about without anybody saying so; it is for those who wait. What is left is for who comes now.
       this.poke();
-      if (this.#inFlight < this.#limit()) {
+      const knobs = this.#deps.knobs();
+      if (this.#inFlight < this.#places(criticality, this.#limit(knobs), startedAt)) {
         this.#inFlight += 1;
+        if (knobs !== 'off' && knobs.mode === 'observe') this.#observe(call, knobs);
         return this.#run(next, call);
       }
-      return this.#wait(call).then(() => this.#run(next, call));
+      return this.#wait(call, knobs).then(() => this.#run(next, call));
     };
     return concurrency;
   };
 
   /** Lets in whom there is room for. To be called by whoever makes room other than by ending a call: endpoints came, the policy changed. */
   poke(): void {
-    if (this.#waiting.size === 0) return;
-    const limit = this.#limit();
-    for (const turn of this.#waiting) {
-      if (this.#inFlight >= limit) return;
-      this.#waiting.delete(turn);
+    if (this.#line.size === 0) return;
+    const now = this.#deps.clock.now();
+    const limit = this.#limit(this.#deps.knobs());
+    // Where there is no place for the first, there is none for those behind: they are less critical, or as critical.
+    for (let turn = this.#line.first; turn !== undefined && this.#inFlight < this.#places(turn.call.criticality, limit, now); turn = this.#line.first) {
       // Taken here and not when the call goes on, or a newcomer could slip in between.
       this.#inFlight += 1;
       turn.comes();
@@ -86,50 +105,43 @@ export class ConcurrencyLimit {
     this.poke();
   }
 
-  #wait(call: Call): Promise<void> {
-    const knobs = this.#deps.knobs();
-    if (knobs !== 'off' && this.#waiting.size >= knobs.queue) {
+  #wait(call: Call, knobs: Switchable<ConcurrencyKnobs>): Promise<void> {
+    if (knobs === 'off' || knobs.mode === 'observe' || this.#line.size < knobs.queue) return this.#line.wait(call);
+    const { last } = this.#line;
+    if (last === undefined || last.tier <= sheddability(call.criticality)) {
       call.request.body?.release();
-      return Promise.reject(this.#overloaded(this.#waiting.size));
+      return Promise.reject(this.#shed(call, knobs));
     }
-    return new Promise((resolve, reject) => new Turn(call, this.#waiting, resolve, reject));
+    last.leave();
+    const turn = this.#line.wait(call);
+    last.shed(this.#shed(last.call, knobs));
+    return turn;
   }
 
-  #limit(): number {
-    const knobs = this.#deps.knobs();
-    return Math.min(knobs === 'off' ? Infinity : knobs.max, this.#deps.capacity() || Infinity);
+  #limit(knobs: Switchable<ConcurrencyKnobs>): number {
+    return Math.min(knobs === 'off' || knobs.mode === 'observe' ? Infinity : knobs.max, this.#deps.capacity() || Infinity);
   }
 
-  #overloaded(queued: number): MeshError {
-    const { service } = this.#deps;
-    return new MeshError('OVERLOADED', `${service}: ${this.#inFlight} calls in flight (limit ${this.#limit()}) and ${queued} waiting`, { service });
-  }
-}
-
-/** A call's place in the queue, from its making until its turn comes or the call is cancelled. */
-class Turn implements Cancellable {
-  readonly #call: Call;
-  readonly #waiting: Set<Turn>;
-  readonly #resolve: () => void;
-  readonly #reject: (reason: MeshError) => void;
-
-  constructor(call: Call, waiting: Set<Turn>, resolve: () => void, reject: (reason: MeshError) => void) {
-    this.#call = call;
-    this.#waiting = waiting;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    waiting.add(this);
-    call.cancellation.subscribe(this);
+  /** How many calls may be in flight, the next included, where it is of this criticality. At least one, or small limits would be none. */
+  #places(criticality: Criticality, limit: number, now: Millis): number {
+    return Math.ceil(limit * this.#shares.of(criticality, now) - ROUNDING);
   }
 
-  comes(): void {
-    this.#call.cancellation.unsubscribe(this);
-    this.#resolve();
+  /** There is neither a place nor room to wait. */
+  #shed({ criticality, startedAt }: Call, knobs: ConcurrencyKnobs): MeshError {
+    const { service, emit } = this.#deps;
+    const limit = this.#limit(knobs);
+    const by: ShedBy = limit < knobs.max ? 'connection.maxPerEndpoint' : 'concurrency.max';
+    const places = this.#places(criticality, limit, startedAt);
+    const message = `${service}: no place for a ${criticality} call: ${this.#inFlight} in flight of ${places} (${by}), and ${this.#line.size} waiting`;
+    const error = new MeshError('OVERLOADED', message, { service, shedBy: by });
+    emit('call.shed', { service, by, criticality, enforced: true });
+    return error;
   }
 
-  cancelled(reason: MeshError): void {
-    this.#waiting.delete(this);
-    this.#call.request.body?.release();
-    this.#reject(reason);
+  /** Of those in flight, the ones beyond the limit would be waiting, if there were room for as many. */
+  #observe({ criticality, startedAt }: Call, { max, queue }: ConcurrencyKnobs): void {
+    if (this.#inFlight <= this.#places(criticality, max, startedAt) + queue) return;
+    this.#deps.emit('call.shed', { service: this.#deps.service, by: 'concurrency.max', criticality, enforced: false });
   }
 }

@@ -150,6 +150,7 @@ class RecordedCall implements ReplyObserver {
     if (error instanceof MeshError && error.retrySuppressed !== undefined) {
       span.addEvent('inmesh.retry.suppressed', { 'inmesh.reason': error.retrySuppressed });
     }
+    if (error instanceof MeshError && error.shedBy !== undefined) span.setAttribute('inmesh.shed.by', error.shedBy);
     // A 404 is work done. That the CLIENT span below calls it an error is the convention for those, not for this one.
     if (error !== undefined) markThrown(span, error);
     else if (this.#outcome !== 'success') markStatus(span, this.#status!);

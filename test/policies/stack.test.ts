@@ -35,7 +35,7 @@ const policy: ServicePolicy = {
   attemptTimeout: 400,
   retry: retries,
   circuit: { failureRate: 0.5, window: 10_000, minRequests: 8, openFor: 1_000, maxOpenFor: 4_000 },
-  concurrency: { max: 4, queue: 4 },
+  concurrency: { max: 4, queue: 4, mode: 'enforce' },
 };
 
 function mesh(fates: readonly Fate[]) {
@@ -43,7 +43,7 @@ function mesh(fates: readonly Fate[]) {
   const timeouts = new Timeouts(clock);
   const budget = new RetryBudget(() => retries.budget);
   const emit = () => {};
-  const concurrency = new ConcurrencyLimit({ service: 'reviews', capacity: () => 0, knobs: () => policy.concurrency });
+  const concurrency = new ConcurrencyLimit({ service: 'reviews', clock, emit, capacity: () => 0, knobs: () => policy.concurrency });
   const circuit = new Circuit({ service: 'reviews', clock, knobs: () => policy.circuit, emit });
   const sent: { attempt: Attempt; at: Millis; evidence: Sent; success: boolean }[] = [];
   const replies = new Set<FakeReply>();

@@ -174,6 +174,12 @@ describe('spans', () => {
     expect(calls[0]!.status).toEqual({ code: SpanStatusCode.ERROR, message: 'open' });
   });
 
+  it('tell which limit turned the call away', async () => {
+    const shed = new MeshError('OVERLOADED', 'no place', { shedBy: 'concurrency.max' });
+    await expect(traceCalls({ clock })(throws(shed))(aCall())).rejects.toBe(shed);
+    expect(spans().calls[0]!.attributes).toMatchObject({ 'inmesh.shed.by': 'concurrency.max', 'error.type': 'overloaded' });
+  });
+
   it('tell why there was no retry', async () => {
     const error = new MeshError('CONNECTION_RESET', 'reset');
     error.retrySuppressed = 'not-idempotent';
