@@ -11,11 +11,12 @@
  */
 import type { Cancellation } from '../core/cancellation.ts';
 import type { Clock, Millis } from '../core/clock.ts';
-import { endpointKey, type Endpoint, type EndpointKey, type RefreshReason, type Resolution } from '../core/endpoint.ts';
+import type { Endpoint, EndpointKey, RefreshReason, Resolution } from '../core/endpoint.ts';
 import type { Emit } from '../core/events.ts';
 import type { BalancerKnobs, OutlierKnobs, SubsetKnobs, Switchable } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import { chooseCandidates, noCandidates, type Candidates } from './candidates.ts';
+import { Directory, type Entry } from './directory.ts';
 import { Ejection } from './ejection.ts';
 import { FirstAnswer } from './first-answer.ts';
 import { FleetLatency } from './fleet-latency.ts';
@@ -50,12 +51,6 @@ export interface ClusterDeps {
   readonly refresh: (reason: RefreshReason) => void;
 }
 
-/**
- * Answers that were cut short only ever add. Were each to show other endpoints of a set that changes, the sum would grow
- * without end; with this many known, they add no more.
- */
-const MOST_MERGED = 16_384;
-
 export class Cluster {
   readonly service: string;
   readonly #deps: ClusterDeps;
@@ -63,11 +58,15 @@ export class Cluster {
   readonly #ejection: Ejection;
   readonly #context: NodeContext;
   /** All that discovery knows. */
-  #endpoints: ReadonlyMap<EndpointKey, Endpoint> = new Map();
-  /** The subset. */
+  readonly #directory: Directory;
+  /** Those of the directory that this process talks to … */
+  #members: readonly Entry[] = [];
+  /** … and what it knows of each of them. */
   #nodes: readonly Node[] = [];
   #candidates: Candidates = noCandidates;
   readonly #gone = new Tombstones();
+  /** Subsets there have been; each stamps its members, so that who left is found without looking for anybody. */
+  #subsets = 0;
   /** What nodes and candidates were worked out with. */
   #applied: ClusterKnobs;
 
@@ -76,6 +75,7 @@ export class Cluster {
     this.service = service;
     this.#deps = deps;
     this.#applied = knobs();
+    this.#directory = new Directory(deps.identity);
     this.#firstAnswer = new FirstAnswer(service, clock);
     const outlier = () => knobs().outlier;
     const moved = (now: Millis) => this.#choose(now);
@@ -97,7 +97,7 @@ export class Cluster {
 
   /** Endpoints that discovery knows. */
   get total(): number {
-    return this.#endpoints.size;
+    return this.#directory.size;
   }
 
   /** So many are ejected that the least bad of them are used as well. */
@@ -114,25 +114,13 @@ export class Cluster {
   reconcile(resolution: Resolution): void {
     // One that was cut short to nothing says nothing at all.
     if (!resolution.complete && resolution.endpoints.length === 0) return;
-    const before = this.#endpoints;
-    const after = resolution.complete ? new Map<EndpointKey, Endpoint>() : new Map(before);
-    const answered = new Set<EndpointKey>();
-    for (const endpoint of resolution.endpoints) {
-      const key = endpointKey(endpoint);
-      // The same address twice in one answer: the more important mention counts.
-      if (answered.has(key) && after.get(key)!.priority <= endpoint.priority) continue;
-      if (!resolution.complete && after.size >= MOST_MERGED && !after.has(key)) continue;
-      answered.add(key);
-      after.set(key, endpoint);
-    }
-    const added = [...after.keys()].filter((key) => !before.has(key));
-    const removed = [...before.keys()].filter((key) => !after.has(key));
     const first = !this.resolved;
-    this.#endpoints = after;
+    const change = this.#directory.learn(resolution);
     this.#resubset();
     this.#firstAnswer.give();
-    if (!first && added.length === 0 && removed.length === 0) return;
-    this.#deps.emit('endpoints.changed', { service: this.service, added, removed, total: after.size, source: resolution.source });
+    if (!first && change.added.length === 0 && change.removed.length === 0) return;
+    const [added, removed] = [change.added.map(keyOf), change.removed.map(keyOf)];
+    this.#deps.emit('endpoints.changed', { service: this.service, added, removed, total: this.total, source: resolution.source });
   }
 
   /** Discovery failed. Matters only before the first answer: whoever waits in vain is told why. */
@@ -185,21 +173,27 @@ export class Cluster {
   /** Nodes for the endpoints of the subset: kept, made, and let go. */
   #resubset(): void {
     const now = this.#deps.clock.now();
-    const known = new Map<EndpointKey, Node>();
-    for (const node of this.#nodes) known.set(node.key, node);
-    this.#nodes = this.#subset().map((endpoint) => {
-      const key = endpointKey(endpoint);
-      const present = known.get(key);
+    const before = this.#members;
+    const left: Node[] = [];
+    this.#members = this.#subset();
+    this.#subsets += 1;
+    this.#nodes = this.#members.map((entry) => {
+      entry.subset = this.#subsets;
+      const { node: present, endpoint } = entry;
       const stays = present !== undefined && present.endpoint.generation === endpoint.generation;
-      const node = stays ? present : this.#gone.recall(endpoint, now);
-      if (stays) known.delete(key);
-      if (node === undefined) return new Node(endpoint, this.#context);
+      if (present !== undefined && !stays) left.push(present);
+      const node = stays ? present : (this.#gone.recall(endpoint, now) ?? new Node(endpoint, this.#context));
       node.endpoint = endpoint;
-      return node;
+      return (entry.node = node);
     });
+    for (const entry of before) {
+      if (entry.subset === this.#subsets) continue;
+      left.push(entry.node!);
+      entry.node = undefined;
+    }
     this.#ejection.reconcile(this.#nodes);
     this.#choose(now);
-    for (const node of known.values()) {
+    for (const node of left) {
       this.#ejection.left(node, now);
       this.#gone.bury(node, now);
       this.#deps.retire(node.endpoint);
@@ -207,15 +201,11 @@ export class Cluster {
   }
 
   /** Of each priority, so that there are as many backups as there are endpoints to back up. */
-  #subset(): readonly Endpoint[] {
+  #subset(): readonly Entry[] {
     const { subset } = this.#deps.knobs();
-    const all = [...this.#endpoints.values()];
-    if (subset === 'off' || subset.strategy === 'off') return all;
-    const priorities = [...new Set(all.map((endpoint) => endpoint.priority))].sort((a, b) => a - b);
-    return priorities.flatMap((priority) => {
-      const group = all.filter((endpoint) => endpoint.priority === priority);
-      return rendezvous(group, subset.size, this.#deps.identity);
-    });
+    const { groups } = this.#directory;
+    if (subset === 'off' || subset.strategy === 'off') return groups.flat();
+    return groups.flatMap((group) => (group.length <= subset.size ? group : rendezvous(group, subset.size)));
   }
 
   #choose(now: Millis): void {
@@ -231,6 +221,10 @@ export class Cluster {
     const { outlier } = this.#deps.knobs();
     if (outlier !== 'off' && outlier.mode === 'enforce') this.#deps.refresh('ejection');
   }
+}
+
+function keyOf(entry: Entry): EndpointKey {
+  return entry.key;
 }
 
 function dueForTrial(candidates: Candidates, tried: ReadonlySet<EndpointKey>, now: Millis): Node | undefined {

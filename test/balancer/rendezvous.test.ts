@@ -1,10 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { endpointKey, type Endpoint } from '../../src/core/endpoint.ts';
 import { rendezvous } from '../../src/balancer/rendezvous.ts';
+import type { Endpoint } from '../../src/core/endpoint.ts';
+import { Directory } from '../../src/balancer/directory.ts';
 import { endpointAt, endpoints } from './small-cluster.ts';
 
-const keys = (chosen: readonly Endpoint[]) => chosen.map(endpointKey);
+/** What a client of this identity chooses of these, by key. */
+function subset(found: readonly Endpoint[], count: number, identity: string): string[] {
+  const directory = new Directory(identity);
+  directory.learn({ endpoints: found, complete: true, source: 'a test' });
+  return rendezvous(directory.groups[0]!, count).map(({ key }) => key);
+}
+
+const keyAt = (number: number) => `${endpointAt(number).host}:80`;
 const numbers = fc.uniqueArray(fc.nat(5_000), { minLength: 1, maxLength: 60 });
 const size = fc.integer({ min: 1, max: 25 });
 
@@ -12,7 +20,7 @@ describe('rendezvous subset', () => {
   it('has `size` endpoints, or all where there are fewer', () => {
     fc.assert(
       fc.property(numbers, size, fc.string(), (all, k, identity) => {
-        const chosen = keys(rendezvous(all.map((number) => endpointAt(number)), k, identity));
+        const chosen = subset(all.map((number) => endpointAt(number)), k, identity);
         expect(new Set(chosen).size).toBe(Math.min(k, all.length));
       }),
     );
@@ -22,7 +30,7 @@ describe('rendezvous subset', () => {
     fc.assert(
       fc.property(numbers, size, fc.string(), (all, k, identity) => {
         const found = all.map((number) => endpointAt(number));
-        expect(keys(rendezvous([...found].reverse(), k, identity)).sort()).toEqual(keys(rendezvous(found, k, identity)).sort());
+        expect(subset([...found].reverse(), k, identity)).toEqual(subset(found, k, identity));
       }),
     );
   });
@@ -31,13 +39,20 @@ describe('rendezvous subset', () => {
     fc.assert(
       fc.property(numbers, size, fc.string(), fc.nat(), (all, k, identity, which) => {
         const found = all.map((number) => endpointAt(number));
-        const gone = found[which % found.length]!;
-        const before = keys(rendezvous(found, k, identity));
-        const after = keys(rendezvous(found.filter((one) => one !== gone), k, identity));
-        expect(before.filter((key) => !after.includes(key))).toEqual(before.includes(endpointKey(gone)) ? [endpointKey(gone)] : []);
-        expect(after.filter((key) => !before.includes(key)).length).toBeLessThanOrEqual(before.includes(endpointKey(gone)) ? 1 : 0);
+        const at = which % found.length;
+        const gone = keyAt(all[at]!);
+        const before = subset(found, k, identity);
+        const after = found.length === 1 ? [] : subset(found.filter((_, index) => index !== at), k, identity);
+        expect(before.filter((key) => !after.includes(key))).toEqual(before.includes(gone) ? [gone] : []);
+        expect(after.filter((key) => !before.includes(key)).length).toBeLessThanOrEqual(before.includes(gone) ? 1 : 0);
       }),
     );
+  });
+
+  it('is the beginning of one order, however much of it is asked for', () => {
+    const found = endpoints(300);
+    const all = subset(found, 300, 'a');
+    for (const count of [1, 20, 64, 65, 200]) expect(subset(found, count, 'a')).toEqual(all.slice(0, count));
   });
 
   it('different clients cover the endpoints as evenly as chance does', () => {
@@ -45,7 +60,7 @@ describe('rendezvous subset', () => {
     const clients = 1_000;
     const chosenBy = new Map<string, number>();
     for (let client = 0; client < clients; client += 1) {
-      for (const key of keys(rendezvous(found, 20, `shop-7d9c6b5f4-${client.toString(36)}`))) chosenBy.set(key, (chosenBy.get(key) ?? 0) + 1);
+      for (const key of subset(found, 20, `shop-7d9c6b5f4-${client.toString(36)}`)) chosenBy.set(key, (chosenBy.get(key) ?? 0) + 1);
     }
     // Binomial: mean 200, standard deviation √(1,000 × 0.2 × 0.8) = 12.6. Of a hundred draws hardly any is beyond four of these.
     const counts = [...chosenBy.values()];
@@ -60,7 +75,7 @@ describe('rendezvous subset', () => {
     const found = endpoints(100);
     let together = 0;
     for (let client = 0; client < 4_000; client += 1) {
-      const chosen = new Set(keys(rendezvous(found, 20, `client-${client}`)));
+      const chosen = new Set(subset(found, 20, `client-${client}`));
       if (chosen.has('10.0.0.10:80') && chosen.has('10.0.0.11:80')) together += 1;
     }
     // 20/100 × 19/99 = 3.84 %: 154 expected, standard deviation 12.2.

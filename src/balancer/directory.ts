@@ -1,0 +1,103 @@
+/**
+ * Directory: all endpoints that discovery knows of a service, whether this process talks to them or not.
+ *
+ * An endpoint of which nothing else is known costs its entry. The entry is kept from answer to answer, with what was worked out
+ * from the endpoint's name, so an answer of 10,000 in which a hundred are new costs 10,000 look-ups and a hundred hashes: each
+ * answer stamps what it names, and what is not stamped has gone.
+ */
+import { endpointKey, type Endpoint, type EndpointKey, type Resolution } from '../core/endpoint.ts';
+import { hash } from './hash.ts';
+import type { Node } from './node.ts';
+
+/** One endpoint that discovery knows. */
+export class Entry {
+  readonly key: EndpointKey;
+  /** Its place in this client's own order of all endpoints; higher goes first. */
+  readonly score: number;
+  /** As the newest answer has it. */
+  endpoint: Endpoint;
+  /** What this process knows of it; undefined while it is not in the subset. */
+  node: Node | undefined = undefined;
+  /** The last answer that named it. For the directory alone. */
+  answer: number;
+  /** The last subset that it was in. For the cluster alone. */
+  subset = 0;
+
+  constructor(key: EndpointKey, endpoint: Endpoint, score: number, answer: number) {
+    this.key = key;
+    this.endpoint = endpoint;
+    this.score = score;
+    this.answer = answer;
+  }
+}
+
+/** What an answer changed. */
+export interface Change {
+  readonly added: readonly Entry[];
+  readonly removed: readonly Entry[];
+}
+
+/**
+ * Answers that were cut short only ever add. Were each to show other endpoints of a set that changes, the sum would grow
+ * without end; with this many known, they add no more.
+ */
+const MOST_MERGED = 16_384;
+
+export class Directory {
+  readonly #seed: number;
+  readonly #entries = new Map<EndpointKey, Entry>();
+  #answer = 0;
+  #groups: readonly (readonly Entry[])[] = [];
+
+  /** `identity`: of this client, and different from that of its peers. */
+  constructor(identity: string) {
+    this.#seed = hash(identity);
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** By priority, the most important first; none is empty. */
+  get groups(): readonly (readonly Entry[])[] {
+    return this.#groups;
+  }
+
+  /** Takes over an answer. One that was cut short adds and changes, and removes nothing. */
+  learn({ endpoints, complete }: Resolution): Change {
+    const answer = (this.#answer += 1);
+    const added: Entry[] = [];
+    for (const endpoint of endpoints) {
+      const key = endpointKey(endpoint);
+      const known = this.#entries.get(key);
+      if (known === undefined) {
+        if (!complete && this.#entries.size >= MOST_MERGED) continue;
+        const entry = new Entry(key, endpoint, hash(key, this.#seed), answer);
+        this.#entries.set(key, entry);
+        added.push(entry);
+      } else if (known.answer !== answer || endpoint.priority < known.endpoint.priority) {
+        // The same address twice in one answer: the more important mention counts.
+        known.answer = answer;
+        known.endpoint = endpoint;
+      }
+    }
+    const removed: Entry[] = [];
+    if (complete) {
+      for (const entry of this.#entries.values()) if (entry.answer !== answer) removed.push(entry);
+      for (const { key } of removed) this.#entries.delete(key);
+    }
+    this.#groups = byPriority(this.#entries.values());
+    return { added, removed };
+  }
+}
+
+function byPriority(entries: Iterable<Entry>): Entry[][] {
+  const groups = new Map<number, Entry[]>();
+  for (const entry of entries) {
+    const { priority } = entry.endpoint;
+    const group = groups.get(priority);
+    if (group === undefined) groups.set(priority, [entry]);
+    else group.push(entry);
+  }
+  return [...groups].sort(([a], [b]) => a - b).map(([, group]) => group);
+}
