@@ -5,13 +5,14 @@
 import { hostname } from 'node:os';
 import { checkCallOptions } from './config/call-options.ts';
 import { parseDuration } from './config/duration.ts';
-import { loadPolicy, type GivenPolicy, type LoadedPolicy } from './config/load-policy.ts';
+import type { GivenPolicy } from './config/load-policy.ts';
+import { PolicyInForce, type PolicySnapshot } from './config/policy-in-force.ts';
 import type { Call, CallOptions, MeshRequest, Reply, ReplyObserver, Transport } from './core/call.ts';
 import { Cancellation } from './core/cancellation.ts';
 import { systemClock, type Clock, type Millis, type Timer } from './core/clock.ts';
 import { DEFAULT_CRITICALITY } from './core/criticality.ts';
 import { MeshError } from './core/errors.ts';
-import { MeshEvents } from './core/events.ts';
+import { MeshEvents, type Emit } from './core/events.ts';
 import { systemRandom, type Random } from './core/random.ts';
 import { StubResolver } from './discovery/stub-resolver.ts';
 import { Timeouts } from './policies/timeouts.ts';
@@ -44,6 +45,8 @@ export interface MeshOptions {
   readonly zone?: string;
   /** `ip`, `ip:port` or `[ipv6]:port`. Default: those of /etc/resolv.conf. */
   readonly nameservers?: readonly string[];
+  /** Follow the policy's files, and use what they say once it is valid (docs/policy.md). Default: true. */
+  readonly watch?: boolean;
   /** Told of warnings. Default: process warnings. */
   readonly logger?: Logger;
   /** For tests: time, chance and the network. */
@@ -56,7 +59,7 @@ export interface MeshOptions {
 export interface MeshSnapshot {
   readonly service: string;
   readonly instance: string;
-  readonly policy: { readonly source: string; readonly hash: string; readonly generation: number };
+  readonly policy: PolicySnapshot;
   /** In flight, over all services. */
   readonly calls: number;
   readonly services: readonly ServiceSnapshot[];
@@ -89,7 +92,7 @@ export class MeshClient {
   readonly #clock: Clock;
   readonly #instance: string;
   readonly #service: string;
-  readonly #loaded: LoadedPolicy;
+  readonly #policy: PolicyInForce;
   readonly #services: Services;
   readonly #stub: StubResolver;
   readonly #timeouts: Timeouts;
@@ -105,12 +108,13 @@ export class MeshClient {
     this.#clock = options.clock ?? systemClock;
     this.#instance = options.instance ?? (process.env['POD_NAME'] || hostname());
     this.#service = options.service ?? (process.env['OTEL_SERVICE_NAME'] || hostname());
-    this.#loaded = loadPolicy(options.policy, process.env);
-    for (const warning of this.#loaded.warnings) this.#warn(warning);
     const [clock, random] = [this.#clock, options.random ?? systemRandom];
+    const emit: Emit = (name, event) => this.events.emit(name, event);
+    const warn = (message: string): void => this.#warn(message);
+    this.#policy = new PolicyInForce({ given: options.policy, env: process.env, clock, emit, warn, watch: options.watch ?? true, changed: (loaded) => this.#services.reload(loaded) });
     this.#stub = new StubResolver({ clock, random, nameservers: options.nameservers });
     this.#timeouts = new Timeouts(clock);
-    this.#services = new Services(this.#loaded, {
+    this.#services = new Services(this.#policy.loaded, {
       clock,
       random,
       timeouts: this.#timeouts,
@@ -118,8 +122,8 @@ export class MeshClient {
       identity: `${this.#service}/${this.#instance}`,
       zone: (options.zone ?? process.env['INMESH_ZONE']) || undefined,
       transport: options.transport,
-      emit: (name, event) => this.events.emit(name, event),
-      warn: (message) => this.#warn(message),
+      emit,
+      warn,
     });
     const port: MeshPort = {
       send: (request, callOptions, cancellation, elapsed) => this.#send(request, callOptions, cancellation, elapsed),
@@ -129,7 +133,7 @@ export class MeshClient {
     };
     this.dispatcher = new MeshDispatcher(port);
     // Not before whoever made the client had the chance to listen.
-    const { source, hash } = this.#loaded;
+    const { source, hash } = this.#policy.loaded;
     queueMicrotask(() => this.events.emit('policy.loaded', { source, hash, generation: 1 }));
     this.fetch = meshFetch(this.dispatcher);
   }
@@ -153,7 +157,7 @@ export class MeshClient {
    * @throws MeshError UNKNOWN_SERVICE, DISCOVERY_FAILED, DEADLINE_EXCEEDED
    */
   async ready(services?: readonly string[], { timeout = READY_TIMEOUT }: { timeout?: Millis } = {}): Promise<void> {
-    const { policy } = this.#loaded;
+    const { policy } = this.#policy.loaded;
     if (this.#closing !== undefined) throw this.#closed();
     const cancellation = new Cancellation();
     this.#readying.add(cancellation);
@@ -172,11 +176,10 @@ export class MeshClient {
 
   /** Everything the client knows, as plain data: policy, services, endpoints, loads, ejections, circuits, budgets, discovery. */
   inspect(): MeshSnapshot {
-    const { source, hash } = this.#loaded;
     return {
       service: this.#service,
       instance: this.#instance,
-      policy: { source, hash, generation: 1 },
+      policy: this.#policy.snapshot(),
       calls: this.#calls.size,
       services: this.#services.running.map((running) => running.snapshot()),
     };
@@ -198,6 +201,7 @@ export class MeshClient {
   }
 
   async #close(timeout: Millis): Promise<void> {
+    this.#policy.close();
     for (const cancellation of this.#readying) cancellation.cancel(this.#closed());
     if (this.#calls.size > 0) {
       let timer: Timer | undefined;

@@ -8,6 +8,7 @@
  * The parts keep memory and never knobs; they ask for those when they use them, so a changed policy is felt at once and
  * nothing that was learnt is lost.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { balance } from './balancer/balance.ts';
 import { Cluster, type ClusterKnobs } from './balancer/cluster.ts';
 import type { EndpointSnapshot } from './balancer/snapshot.ts';
@@ -69,16 +70,21 @@ export class RunningService {
   calledAt: Millis;
   /** Its only endpoint is a Kubernetes ClusterIP. */
   #virtual = false;
-  readonly #entry: ServiceEntry;
+  #entry: ServiceEntry;
+  readonly #deps: ServiceDeps;
   readonly #clock: Clock;
-  readonly #watch: Watch;
+  /** Where endpoints are looked for now. */
+  #source: DiscoverySource;
+  #watch: Watch;
   readonly #stack: Service<Call>;
 
   constructor(name: string, entry: ServiceEntry, ownName: DiscoverySource, deps: ServiceDeps) {
-    const { clock, random, timeouts, stub, emit } = deps;
+    const { clock, random, timeouts, emit } = deps;
     this.name = name;
     this.#entry = entry;
+    this.#deps = deps;
     this.#clock = clock;
+    this.#source = entry.source ?? ownName;
     this.calledAt = clock.now();
     const knobs = (): ServicePolicy => this.#entry.policy;
 
@@ -116,28 +122,33 @@ export class RunningService {
       this.limit.layer,
     )(retry({ clock, random, budget: this.budget, emit })(attempts));
 
-    this.#watch = resolverFor(entry.source ?? ownName, { stub, clock, random, zone: deps.zone, knobs: () => knobs().discovery, measured: recordLookup }).watch({
-      resolved: (resolution) => {
-        if (resolution.virtual === true && !this.#virtual) {
-          emit('discovery.virtual', { service: name, source: resolution.source, endpoints: resolution.endpoints.map(endpointKey) });
-          deps.warn(`${name}: ${resolution.source} gives the virtual IP of a Kubernetes Service; name a headless Service (clusterIP: None) to balance over its pods`);
-        }
-        this.#virtual = resolution.virtual === true;
-        if (!resolution.complete && resolution.waiting !== true) emit('discovery.truncated', { service: name, source: resolution.source, endpoints: resolution.endpoints.length });
-        this.cluster.reconcile(resolution);
-        this.limit.poke();
-      },
-      failed: (error) => {
-        this.cluster.failed(error);
-        const { source, age } = this.#watch.state();
-        emit('discovery.failed', { service: name, source, error, age });
-      },
-    });
+    this.#watch = this.#follow(this.#source);
   }
 
   /** A call keeps the policy it began with. */
   get policy(): ServicePolicy {
     return this.#entry.policy;
+  }
+
+  /** Neither calls nor whatever waits to become one. */
+  get idleNow(): boolean {
+    return this.limit.inFlight === 0 && this.limit.queued === 0;
+  }
+
+  /**
+   * The policy says something else of this service. Knobs hold from the next decision on; nothing that was learnt is lost. Where endpoints
+   * are to be looked for elsewhere, those that are known stay in use until the new source has answered.
+   */
+  update(entry: ServiceEntry, ownName: DiscoverySource): void {
+    this.#entry = entry;
+    const source = entry.source ?? ownName;
+    if (!isDeepStrictEqual(source, this.#source)) {
+      this.#source = source;
+      this.#watch.close();
+      this.#watch = this.#follow(source);
+    }
+    // Limits may have been raised.
+    this.limit.poke();
   }
 
   send(call: Call): Promise<Reply> {
@@ -161,6 +172,29 @@ export class RunningService {
   async close(reason: MeshError): Promise<void> {
     this.#watch.close();
     await this.transport.destroy(reason);
+  }
+
+  #follow(source: DiscoverySource): Watch {
+    const { clock, random, stub, emit, warn, zone } = this.#deps;
+    const { name } = this;
+    const watch = resolverFor(source, { stub, clock, random, zone, knobs: () => this.#entry.policy.discovery, measured: recordLookup }).watch({
+      resolved: (resolution) => {
+        if (resolution.virtual === true && !this.#virtual) {
+          emit('discovery.virtual', { service: name, source: resolution.source, endpoints: resolution.endpoints.map(endpointKey) });
+          warn(`${name}: ${resolution.source} gives the virtual IP of a Kubernetes Service; name a headless Service (clusterIP: None) to balance over its pods`);
+        }
+        this.#virtual = resolution.virtual === true;
+        if (!resolution.complete && resolution.waiting !== true) emit('discovery.truncated', { service: name, source: resolution.source, endpoints: resolution.endpoints.length });
+        this.cluster.reconcile(resolution);
+        this.limit.poke();
+      },
+      failed: (error) => {
+        this.cluster.failed(error);
+        const { source, age } = watch.state();
+        emit('discovery.failed', { service: name, source, error, age });
+      },
+    });
+    return watch;
   }
 }
 

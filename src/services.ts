@@ -7,7 +7,7 @@
 import type { LoadedPolicy } from './config/load-policy.ts';
 import type { Millis, Timer } from './core/clock.ts';
 import { MeshError } from './core/errors.ts';
-import type { ServiceEntry } from './core/policy.ts';
+import type { DiscoverySource, ServiceEntry, ServicePolicy } from './core/policy.ts';
 import { hostTable, splitAuthority, type Authority, type HostTable } from './routing/hosts.ts';
 import { RunningService, type ServiceDeps } from './running-service.ts';
 
@@ -15,19 +15,24 @@ import { RunningService, type ServiceDeps } from './running-service.ts';
 const FORGET_AFTER: Millis = 5 * 60_000;
 /** … found out this often. */
 const FORGET_EVERY: Millis = 60_000;
+/** Whether the calls of a service that leaves have ended is asked this often. */
+const SEE_OFF_EVERY: Millis = 1_000;
 /** Hosts outside the policy that are known at one time. */
 const UNNAMED_AT_MOST = 512;
 /** Authorities whose service is remembered; emptied when full, for authorities may come from outside. */
 const AUTHORITIES_AT_MOST = 4096;
 
 export class Services {
-  readonly #loaded: LoadedPolicy;
+  #loaded: LoadedPolicy;
   readonly #deps: ServiceDeps;
-  readonly #hosts: HostTable;
+  #hosts: HostTable;
   /** By name; services without a discovery of their own, and hosts outside the policy, have one per port. */
   readonly #running = new Map<string, RunningService>();
   readonly #byAuthority = { http: new Map<string, RunningService>(), https: new Map<string, RunningService>() };
+  /** No longer named by the policy, or not as they were; they go when their calls have ended. */
+  readonly #leaving = new Set<RunningService>();
   #forgetting: Timer | undefined;
+  #seeing: Timer | undefined;
 
   constructor(loaded: LoadedPolicy, deps: ServiceDeps) {
     this.#loaded = loaded;
@@ -65,10 +70,63 @@ export class Services {
     return this.#loaded.policy.unknownHosts === 'passthrough' && this.#hosts.find(splitAuthority(scheme, authority)) === undefined;
   }
 
+  /**
+   * Another policy is in force. Services that it names as before go on, with its knobs; those that it names no longer end their calls and
+   * go. Calls in flight keep the policy they began with.
+   */
+  reload(loaded: LoadedPolicy): void {
+    this.#loaded = loaded;
+    this.#hosts = hostTable(loaded.policy.services.values());
+    this.#byAuthority.http.clear();
+    this.#byAuthority.https.clear();
+    const before = [...this.#running];
+    this.#running.clear();
+    for (const [key, running] of before) {
+      const place = this.#placeOf(key, running);
+      if (place === undefined || this.#running.has(place.key)) {
+        this.#leave(running);
+      } else {
+        running.update(place.entry, ownNameOf(place.entry, place.port));
+        this.#running.set(place.key, running);
+      }
+    }
+  }
+
   async close(reason: MeshError): Promise<void> {
     this.#forgetting?.cancel();
-    await Promise.all(this.running.map((running) => running.close(reason)));
+    this.#seeing?.cancel();
+    await Promise.all([...this.running, ...this.#leaving].map((running) => running.close(reason)));
     this.#running.clear();
+    this.#leaving.clear();
+  }
+
+  /** Where a service that was running under `key` belongs by the policy now; undefined: nowhere. */
+  #placeOf(key: string, { name }: RunningService): { key: string; entry: ServiceEntry; port: number } | undefined {
+    const { services, defaults, unknownHosts } = this.#loaded.policy;
+    const entry = services.get(name);
+    const ported = /^(.*):(\d+)$/.exec(key);
+    if (entry !== undefined) {
+      const port = Number(ported?.[2] ?? entry.hosts[0]?.port ?? 80);
+      return { key: keyOf(entry, port), entry, port };
+    }
+    // A host outside the policy is named for its address; it stays one, unless the policy names it now.
+    if (ported === null || name !== key || unknownHosts !== 'defaults') return undefined;
+    const [host, port] = [ported[1]!, Number(ported[2])];
+    return this.#hosts.find({ host, port, explicit: true }) === undefined ? { key, entry: unnamedEntry(host, defaults), port } : undefined;
+  }
+
+  #leave(running: RunningService): void {
+    this.#leaving.add(running);
+    this.#seeing ??= this.#deps.clock.after(SEE_OFF_EVERY, () => this.#seeOff(), 'background');
+  }
+
+  #seeOff(): void {
+    for (const running of this.#leaving) {
+      if (!running.idleNow) continue;
+      this.#leaving.delete(running);
+      void running.close(new MeshError('CLIENT_CLOSED', `${running.name}: the policy names it no longer`, { service: running.name }));
+    }
+    this.#seeing = this.#leaving.size === 0 ? undefined : this.#deps.clock.after(SEE_OFF_EVERY, () => this.#seeOff(), 'background');
   }
 
   #unnamed({ host }: Authority): ServiceEntry {
@@ -76,16 +134,16 @@ export class Services {
     if (policy.unknownHosts === 'deny') {
       throw new MeshError('EGRESS_DENIED', `${host}: no service of ${source} has this host, and unknownHosts is 'deny'`, { service: host });
     }
-    return { name: host, hosts: [], source: undefined, versions: new Map(), policy: policy.defaults };
+    return unnamedEntry(host, policy.defaults);
   }
 
   #run(entry: ServiceEntry, port: number): RunningService {
-    const key = entry.source === undefined ? `${entry.name}:${port}` : entry.name;
+    const key = keyOf(entry, port);
     let running = this.#running.get(key);
     if (running === undefined) {
       const transient = !this.#loaded.policy.services.has(entry.name);
       if (transient) this.#makeRoom();
-      running = new RunningService(transient ? key : entry.name, entry, { kind: 'dns', name: entry.hosts[0]?.host ?? entry.name, port }, this.#deps);
+      running = new RunningService(transient ? key : entry.name, entry, ownNameOf(entry, port), this.#deps);
       this.#running.set(key, running);
       if (transient) this.#forgetting ??= this.#forgetSoon();
     }
@@ -125,4 +183,17 @@ export class Services {
     }
     void running.close(new MeshError('CLIENT_CLOSED', `${running.name}: forgotten, nobody has called it for a while`, { service: running.name }));
   }
+}
+
+function keyOf(entry: ServiceEntry, port: number): string {
+  return entry.source === undefined ? `${entry.name}:${port}` : entry.name;
+}
+
+function unnamedEntry(host: string, policy: ServicePolicy): ServiceEntry {
+  return { name: host, hosts: [], source: undefined, versions: new Map(), policy };
+}
+
+/** What is looked up where the policy does not say where endpoints are found. */
+function ownNameOf(entry: ServiceEntry, port: number): DiscoverySource {
+  return { kind: 'dns', name: entry.hosts[0]?.host ?? entry.name, port };
 }

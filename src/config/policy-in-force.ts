@@ -8,6 +8,7 @@
  */
 import type { Clock, Millis } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
+import { keepUnchanged } from './keep-unchanged.ts';
 import { fromFiles, loadPolicy, policyPaths, type GivenPolicy, type LoadedPolicy } from './load-policy.ts';
 import { isMountedAlone } from './policy-files.ts';
 import { PolicyWatch, listenToFolders, lookAtFiles } from './policy-watch.ts';
@@ -104,7 +105,8 @@ export class PolicyInForce {
     this.#error = undefined;
     // Between the look and the load it was turned back.
     if (next.hash === this.#loaded.hash) return;
-    const { warnings: known } = this.#loaded;
+    const { warnings: known, policy } = this.#loaded;
+    next = { ...next, policy: keepUnchanged(policy, next.policy) };
     this.#loaded = next;
     this.#generation += 1;
     this.#since = clock.now();
