@@ -11,6 +11,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { balance } from './balancer/balance.ts';
 import { Cluster, type ClusterKnobs } from './balancer/cluster.ts';
+import type { Panic } from './balancer/candidates.ts';
 import type { EndpointSnapshot } from './balancer/snapshot.ts';
 import { stack, type Attempt, type Call, type Reply, type Service, type Transport } from './core/call.ts';
 import type { Clock, Millis } from './core/clock.ts';
@@ -37,7 +38,8 @@ export interface ServiceSnapshot {
   readonly name: string;
   readonly discovery: DiscoveryState;
   readonly endpoints: readonly EndpointSnapshot[];
-  readonly panic: boolean;
+  /** What is done because too few endpoints are usable; `observed`: nothing, but something would be. */
+  readonly panic: Panic;
   readonly circuit: CircuitSnapshot;
   /** Retries that could be paid for now. */
   readonly budget: number;

@@ -26,7 +26,7 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock): S
       }
     }
     const node = cluster.pick(call);
-    if (node === undefined) throw explained(new MeshError('NO_ENDPOINTS', `${cluster.service}: discovery knows no endpoint`), attempt);
+    if (node === undefined) throw explained(cluster.none(), attempt);
     call.tried.add(node.key);
     attempt.endpoint = node.endpoint;
     const ticket = node.begin();

@@ -12,10 +12,11 @@
 import type { Cancellation } from '../core/cancellation.ts';
 import type { Clock, Millis } from '../core/clock.ts';
 import type { Endpoint, EndpointKey, RefreshReason, Resolution } from '../core/endpoint.ts';
+import { MeshError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
-import type { BalancerKnobs, OutlierKnobs, SubsetKnobs, Switchable } from '../core/policy.ts';
+import { defaultServicePolicy, type BalancerKnobs, type OutlierKnobs, type SubsetKnobs, type Switchable } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
-import { chooseCandidates, noCandidates, type Candidates } from './candidates.ts';
+import { chooseCandidates, noCandidates, type Candidates, type Panic } from './candidates.ts';
 import { Directory, type Entry } from './directory.ts';
 import { Ejection } from './ejection.ts';
 import { FirstAnswer } from './first-answer.ts';
@@ -100,8 +101,8 @@ export class Cluster {
     return this.#directory.size;
   }
 
-  /** So many are ejected that the least bad of them are used as well. */
-  get panic(): boolean {
+  /** What is done because too few endpoints are usable. */
+  get panic(): Panic {
     return this.#candidates.panic;
   }
 
@@ -153,6 +154,13 @@ export class Cluster {
     const picked = this.#context.picker.pick(request, knobs.maxPerEndpoint, now);
     if (picked === undefined) this.#deps.refresh('none-available');
     return picked;
+  }
+
+  /** Why `pick` found nothing. */
+  none(): MeshError {
+    const known = this.#nodes.length;
+    const why = known === 0 ? 'discovery knows no endpoint' : `panic: too few of its ${known} endpoints are usable, and outlier.panic.mode is fail-fast`;
+    return new MeshError('NO_ENDPOINTS', `${this.service}: ${why}`);
   }
 
   /** What is known of each endpoint of the subset, as plain data. */
@@ -209,12 +217,15 @@ export class Cluster {
   }
 
   #choose(now: Millis): void {
-    const panicked = this.panic;
+    const before = this.panic;
     this.#candidates = chooseCandidates(this.#nodes, this.#deps.knobs().outlier, now);
     this.#context.picker.use(this.#candidates.nodes, now);
-    if (this.panic === panicked) return;
-    const { service, emit } = this.#deps;
-    emit('balancer.panic', { service, active: this.panic, ejected: this.#ejection.count, total: this.#nodes.length });
+    if (this.panic === before) return;
+    const { service, emit, knobs } = this.#deps;
+    const { outlier } = knobs();
+    const { mode } = outlier === 'off' ? defaultServicePolicy.outlier.panic : outlier.panic;
+    const enforced = (this.panic || before) !== 'observed';
+    emit('balancer.panic', { service, active: this.panic !== false, mode, ejected: this.#ejection.count, total: this.#nodes.length, enforced });
   }
 
   #ejected(): void {

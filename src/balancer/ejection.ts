@@ -1,5 +1,5 @@
 /**
- * Ejection: an endpoint that does worse than the others gets no traffic for a while, then one trial attempt at a time.
+ * Ejection: an endpoint that is an outlier (outlier.ts) gets no traffic for a while, then one trial attempt at a time.
  *
  *     available ──outlier──▶ ejected ──time passes, an attempt begins──▶ trial ──success──▶ available, with a clean record
  *                               ▲                                         │
@@ -23,10 +23,10 @@
 import type { Millis } from '../core/clock.ts';
 import type { EjectionReason, Emit } from '../core/events.ts';
 import type { OutcomeKind } from '../core/outcome.ts';
-import type { OutlierKnobs, Switchable } from '../core/policy.ts';
+import type { OutlierKnobs, RelativeKnobs, Switchable } from '../core/policy.ts';
 import { below, type Random } from '../core/random.ts';
 import { trialDueAt, type Available, type Ejected, type EjectionState, type Judge, type Node, type Ticket, type Trial } from './node.ts';
-import { ejectionDuration, isOutlier, mostEjected, successRate, type Tally } from './outlier.ts';
+import { ejectionDuration, isBelow, isOutlier, mostEjected, successRate, windowOf, type Tally } from './outlier.ts';
 
 /** The default deadline of a call: what has not ended by then has been given up by whoever sent it. */
 const TRIAL_LEASE: Millis = 30_000;
@@ -76,9 +76,12 @@ export class Ejection implements Judge {
     if (node.ejection.kind === 'trial') this.#move(node, node.ejection.of, now);
   }
 
-  /** The mechanism was switched off: whatever it took out is back. */
+  /** The mechanism was switched off: whatever it took out is back, and nothing is counted from here on. */
   clear(now: Millis): void {
-    for (const node of this.#nodes) if (node.ejection.kind !== 'available') this.#return(node, ejectionOf(node.ejection), now);
+    for (const node of this.#nodes) {
+      node.record.clear();
+      if (node.ejection.kind !== 'available') this.#return(node, ejectionOf(node.ejection), now);
+    }
   }
 
   begun(node: Node, ticket: Ticket, now: Millis): void {
@@ -93,27 +96,38 @@ export class Ejection implements Judge {
     const knobs = this.#deps.knobs();
     if (outcome === 'success') this.#return(node, last, now);
     else if (outcome === 'local' || outcome === 'cancelled' || knobs === 'off') this.#move(node, last, now);
-    else this.#eject(node, 'trial-failed', last.since, last.ejections + 1, node.recent(now, knobs.relative.window), this.#others(node, now, knobs), now, knobs);
+    else this.#eject(node, 'trial-failed', last.since, last.ejections + 1, now, knobs);
   }
 
   failed(node: Node, now: Millis, unreachable: boolean): void {
     const knobs = this.#deps.knobs();
     const state = node.ejection;
-    if (knobs === 'off' || state.kind !== 'available' || this.#nodes.length < 2) return;
-    const own = node.recent(now, knobs.relative.window);
-    // Cheap answers first: in an outage this is asked for every attempt.
-    if (!unreachable) {
-      if (own.successes + own.failures < knobs.relative.minRequests || 1 - successRate(own) <= knobs.relative.gap) return;
-      if (!node.standsOut(knobs.relative.sigmas)) return;
-    }
-    const others = this.#others(node, now, knobs);
-    if (unreachable ? successRate(others) <= knobs.relative.fleetAbove : !isOutlier(own, others, knobs.relative)) return;
+    if (knobs === 'off' || state.kind !== 'available') return;
+    const reason = this.#reason(node, now, unreachable, knobs);
+    if (reason === undefined) return;
     if (this.#ejected >= mostEjected(this.#nodes.length, knobs.ejection)) return this.#limited(node);
-    const rested = now - state.since >= Math.max(state.duration, knobs.relative.window);
-    this.#eject(node, unreachable ? 'unreachable' : 'outlier', now, rested ? 1 : state.ejections + 1, own, others, now, knobs);
+    const rested = now - state.since >= Math.max(state.duration, windowOf(knobs));
+    this.#eject(node, reason, now, rested ? 1 : state.ejections + 1, now, knobs);
   }
 
-  #others(node: Node, now: Millis, knobs: OutlierKnobs): Tally {
+  #reason(node: Node, now: Millis, unreachable: boolean, knobs: OutlierKnobs): EjectionReason | undefined {
+    const { relative, consecutiveFailures, successRate } = knobs;
+    if (relative !== 'off' && this.#isWorse(node, now, unreachable, relative)) return unreachable ? 'unreachable' : 'outlier';
+    if (consecutiveFailures !== 'off' && node.record.failuresInARow >= consecutiveFailures) return 'consecutive-failures';
+    if (successRate !== 'off' && isBelow(node.record.rated(now, knobs), successRate)) return 'success-rate';
+    return undefined;
+  }
+
+  #isWorse(node: Node, now: Millis, unreachable: boolean, knobs: RelativeKnobs): boolean {
+    if (this.#nodes.length < 2) return false;
+    if (unreachable) return successRate(this.#others(node, now, knobs.window)) > knobs.fleetAbove;
+    const own = node.record.recent(now, knobs.window);
+    // Cheap answers first: in an outage this is asked for every attempt.
+    if (own.successes + own.failures < knobs.minRequests || 1 - successRate(own) <= knobs.gap) return false;
+    return node.record.standsOut(knobs.sigmas) && isOutlier(own, this.#others(node, now, knobs.window), knobs);
+  }
+
+  #others(node: Node, now: Millis, window: Millis): Tally {
     const count = this.#nodes.length;
     const from = count > MOST_PEERS ? below(this.#deps.random, count) : 0;
     let successes = 0;
@@ -121,7 +135,7 @@ export class Ejection implements Judge {
     for (let step = 0; step < Math.min(count, MOST_PEERS); step += 1) {
       const other = this.#nodes[(from + step) % count]!;
       if (other === node) continue;
-      const recent = other.recent(now, knobs.relative.window);
+      const recent = other.record.recent(now, window);
       successes += recent.successes;
       failures += recent.failures;
     }
@@ -135,9 +149,10 @@ export class Ejection implements Judge {
     emit('endpoint.ejection.limited', { service, endpoint: node.key, ejected: this.#ejected, total: this.#nodes.length });
   }
 
-  #eject(node: Node, reason: EjectionReason, since: Millis, ejections: number, own: Tally, others: Tally, now: Millis, knobs: OutlierKnobs): void {
+  #eject(node: Node, reason: EjectionReason, since: Millis, ejections: number, now: Millis, knobs: OutlierKnobs): void {
     const duration = ejectionDuration(ejections, knobs.ejection, this.#deps.random);
-    const rates = { successRate: successRate(own), fleetSuccessRate: successRate(others) };
+    const window = windowOf(knobs);
+    const rates = { successRate: successRate(node.record.recent(now, window)), fleetSuccessRate: successRate(this.#others(node, now, window)) };
     this.#move(node, { kind: 'ejected', since, until: now + duration, ejections, duration, reason, ...rates }, now);
   }
 
@@ -147,7 +162,7 @@ export class Ejection implements Judge {
   }
 
   #move(node: Node, next: EjectionState, now: Millis): void {
-    const { service, emit, moved, ejected } = this.#deps;
+    const { service, emit, moved, ejected, knobs } = this.#deps;
     const last = node.ejection;
     const change = Number(next.kind !== 'available') - Number(last.kind !== 'available');
     node.ejection = next;
@@ -160,7 +175,9 @@ export class Ejection implements Judge {
     // A trial that said nothing goes back to the ejection it was of, which is no new one.
     if (next.kind === 'ejected' && !(last.kind === 'trial' && last.of === next)) {
       const { reason, duration, ejections, successRate, fleetSuccessRate } = next;
-      emit('endpoint.ejected', { service, endpoint: node.key, reason, duration, ejections, successRate, fleetSuccessRate });
+      const policy = knobs();
+      const enforced = policy !== 'off' && policy.mode === 'enforce';
+      emit('endpoint.ejected', { service, endpoint: node.key, reason, duration, ejections, successRate, fleetSuccessRate, enforced });
       ejected();
     }
     moved(now);

@@ -9,15 +9,14 @@
 import type { Clock, Millis } from '../core/clock.ts';
 import type { EjectionReason } from '../core/events.ts';
 import { endpointKey, type Endpoint, type EndpointKey } from '../core/endpoint.ts';
-import { OutcomeWindow } from '../core/outcome-window.ts';
 import type { Outcome, OutcomeKind } from '../core/outcome.ts';
 import type { BalancerKnobs, OutlierKnobs, Switchable } from '../core/policy.ts';
 import type { FleetLatency } from './fleet-latency.ts';
+import { HealthRecord } from './health-record.ts';
 import { Flight, InFlight } from './in-flight.ts';
 import { loadFor } from './kinds.ts';
 import type { Load } from './load.ts';
-import { Matched, type FleetTally } from './matched.ts';
-import type { Tally } from './outlier.ts';
+import type { FleetTally } from './matched.ts';
 import type { Candidate, Picker } from './picker.ts';
 
 /** Traffic goes to it. `ejections` in a row came before, the last one of `duration`. */
@@ -97,8 +96,8 @@ export class Node implements Candidate {
   readonly #context: NodeContext;
   readonly #inFlight = new InFlight();
   readonly #load: Load;
-  readonly #window = new OutcomeWindow();
-  readonly #matched: Matched;
+  /** How its attempts went, as far as that says something of its health. */
+  readonly record: HealthRecord;
   /** Attempts that began before this say nothing any more. */
   #knownSince: Millis = -Infinity;
   #left = false;
@@ -108,7 +107,7 @@ export class Node implements Candidate {
     this.endpoint = endpoint;
     this.#context = context;
     this.#load = loadFor(context.balancer().type, context.balancer, context.fleet, this.#inFlight);
-    this.#matched = new Matched(context.tally);
+    this.record = new HealthRecord(context.tally);
   }
 
   get pending(): number {
@@ -129,16 +128,6 @@ export class Node implements Candidate {
     return this.#load.latency(now);
   }
 
-  /** Successes and failures of the last while. */
-  recent(now: Millis, window: Millis): Tally {
-    return { successes: this.#window.successes(now, window), failures: this.#window.failures(now, window) };
-  }
-
-  /** Whether it fails more than the others at the same moments. */
-  standsOut(sigmas: number): boolean {
-    return this.#matched.standsOut(sigmas);
-  }
-
   /** An attempt goes to this endpoint now. */
   begin(): Ticket {
     const now = this.#context.clock.now();
@@ -150,8 +139,7 @@ export class Node implements Candidate {
 
   /** A clean record: what was known of it is of another time, and so is what began before `since` and is still on its way. */
   startOver(since: Millis): void {
-    this.#window.clear();
-    this.#matched.clear(this.#context.tally);
+    this.record.clear();
     this.#load.forget();
     this.#knownSince = since;
   }
@@ -192,22 +180,21 @@ export class Node implements Candidate {
     const knobs = this.#context.outlier();
     if (ticket.startedAt < this.#knownSince || this.#left || knobs === 'off') return;
     const now = this.#context.clock.now();
-    this.#window.revise(now, knobs.relative.window);
-    this.#matched.observe(true, this.#context.tally);
+    this.record.brokeOff(now, knobs);
     this.#context.judge.failed(this, now, false);
   }
 
   /** For the ticket alone. */
-  released(): void {
+  released(ticket: Ticket, outcome: OutcomeKind): void {
     this.#inFlight.end();
+    if (outcome === 'success' && ticket.startedAt >= this.#knownSince && !this.#left) this.record.completed();
   }
 
   #record({ kind, unreachable }: Outcome, now: Millis): void {
     const knobs = this.#context.outlier();
     if (knobs === 'off') return;
     const failed = kind === 'failure';
-    this.#window.record(failed, now, knobs.relative.window);
-    this.#matched.observe(failed, this.#context.tally);
+    this.record.count(failed, now, knobs);
     if (failed) this.#context.judge.failed(this, now, unreachable === true);
   }
 }
@@ -240,7 +227,7 @@ export class Ticket extends Flight {
     if (this.#released) return;
     this.settle(cancelled);
     this.#released = true;
-    this.#node.released();
+    this.#node.released(this, this.#outcome!);
   }
 
   /**
@@ -248,7 +235,10 @@ export class Ticket extends Flight {
    * endpoint that breaks off every body does nothing well. The latency of the first byte stays true.
    */
   breakOff(outcome: Outcome): void {
-    if (this.#outcome === 'success' && outcome.kind === 'failure' && !this.#released) this.#node.broken(this);
+    if (this.#outcome === 'success' && outcome.kind === 'failure' && !this.#released) {
+      this.#outcome = outcome.kind;
+      this.#node.broken(this);
+    }
     this.settle(outcome);
     this.release();
   }

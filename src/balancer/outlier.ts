@@ -1,5 +1,5 @@
 /**
- * Which endpoint does worse than the others, so much worse that chance does not explain it.
+ * Which endpoint is an outlier. First of all the one that does worse than the others, so much worse that chance does not explain it.
  *
  *     n attempts of the endpoint, a share p of them well;  m attempts of the others, a share f well;  q the share of all n + m
  *     outlier  iff  n ≥ minRequests,  m ≥ minRequests,  f > fleetAbove,  f − p > gap,
@@ -13,9 +13,14 @@
  *
  * Relative, so a shared outage (the database behind all of them) ejects nobody: rules that count failures of each endpoint by
  * itself eject whole fleets then. The price is that one endpoint alone is never ejected, and two only on good evidence.
+ *
+ * Such rules are there for whoever asks for them: `consecutiveFailures` (Envoy's consecutive_5xx, Finagle's failure accrual) and
+ * `successRate` (linkerd2-proxy's, of exact counts). An overload counts for none of the three. linkerd2-proxy counts it for the
+ * rate; but an endpoint that is full is helped by fewer attempts, which the load estimate sees to, and where all are full each
+ * ejection would leave the others the fuller.
  */
 import type { Millis } from '../core/clock.ts';
-import type { OutlierKnobs } from '../core/policy.ts';
+import { defaultServicePolicy, type OutlierKnobs, type RelativeKnobs, type SuccessRateKnobs } from '../core/policy.ts';
 import { jittered, type Random } from '../core/random.ts';
 
 /** Attempts whose outcome says something about health: overload, local and cancelled ones are neither. */
@@ -30,7 +35,7 @@ export function successRate(tally: Tally): number {
   return count === 0 ? 1 : tally.successes / count;
 }
 
-export function isOutlier(own: Tally, others: Tally, knobs: OutlierKnobs['relative']): boolean {
+export function isOutlier(own: Tally, others: Tally, knobs: RelativeKnobs): boolean {
   const n = own.successes + own.failures;
   const m = others.successes + others.failures;
   // A tail of one or two attempts on either side is no sample; m = 0 would divide by zero as well.
@@ -41,6 +46,17 @@ export function isOutlier(own: Tally, others: Tally, knobs: OutlierKnobs['relati
   if (difference <= knobs.gap) return false;
   const pooled = (own.successes + others.successes) / (n + m);
   return difference > knobs.sigmas * Math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m));
+}
+
+/** Whether too small a share went well, by itself. */
+export function isBelow(own: Tally, knobs: SuccessRateKnobs): boolean {
+  return own.successes + own.failures >= knobs.minRequests && successRate(own) < knobs.threshold;
+}
+
+/** Over which time an endpoint's attempts are counted, for comparing, for the least bad and for people. */
+export function windowOf({ relative, successRate }: OutlierKnobs): Millis {
+  if (relative !== 'off') return relative.window;
+  return successRate === 'off' ? defaultServicePolicy.outlier.relative.window : successRate.window;
 }
 
 /**

@@ -3,10 +3,11 @@
  */
 import type { Clock, Millis } from '../core/clock.ts';
 import type { EndpointKey } from '../core/endpoint.ts';
+import type { EjectionReason } from '../core/events.ts';
 import type { OutcomeKind } from '../core/outcome.ts';
 import type { OutlierKnobs, Switchable } from '../core/policy.ts';
 import type { EjectionState, Node } from './node.ts';
-import type { Tally } from './outlier.ts';
+import { windowOf, type Tally } from './outlier.ts';
 import type { Picker } from './picker.ts';
 
 export interface EndpointSnapshot {
@@ -55,14 +56,21 @@ export function describe(node: Node, picker: Picker<Node>, outlier: Switchable<O
     measured: node.measured,
     pending: node.pending,
     totals: { ...node.totals },
-    ...(outlier === 'off' ? {} : { recent: node.recent(now, outlier.relative.window) }),
+    ...(outlier === 'off' ? {} : { recent: node.record.recent(now, windowOf(outlier)) }),
   };
   if (state.kind === 'available') return snapshot;
   const { until, reason, ejections, successRate, fleetSuccessRate } = state.kind === 'ejected' ? state : state.of;
   const rates = `success rate ${percent(successRate)}, that of the others ${percent(fleetSuccessRate)}`;
-  const why = reason === 'unreachable' ? 'no connection could be made' : reason === 'outlier' ? rates : `a trial failed; ${rates}`;
+  const why = reason === 'outlier' ? rates : `${explained[reason]}; ${rates}`;
   return { ...snapshot, ejection: { until: Math.round(clock.wall() + until - now), ejections, why } };
 }
+
+const explained: { readonly [Reason in Exclude<EjectionReason, 'outlier'>]: string } = {
+  unreachable: 'no connection could be made',
+  'consecutive-failures': 'so many failures in a row',
+  'success-rate': 'a success rate below the threshold',
+  'trial-failed': 'a trial failed',
+};
 
 function percent(share: number): string {
   return `${Math.round(share * 100)} %`;

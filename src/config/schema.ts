@@ -6,7 +6,7 @@
  * contradictions.ts, after that.
  */
 import * as z from 'zod';
-import { defaultPolicy, defaultServicePolicy as core, jitterKinds, retryConditionNames } from '../core/policy.ts';
+import { defaultPolicy, defaultServicePolicy as core, jitterKinds, onceSwitchedOn, panicModes, retryConditionNames } from '../core/policy.ts';
 import type { RetryCondition } from '../core/policy.ts';
 import { serviceDiscovery, serviceVersions } from './discovery.ts';
 import type { Kind } from './knob.ts';
@@ -27,6 +27,7 @@ function retryCondition(): Kind<RetryCondition, RetryCondition> {
 }
 
 function documentSchema(bareNumbers: boolean) {
+  const { successRate } = onceSwitchedOn.outlier;
   const time = (least: number, most: number) => duration(bareNumbers, least, most);
   const method = text((value) => /^[A-Z][A-Z-]{0,30}$/.test(value), 'HTTP method in capitals, such as GET', '^[A-Z][A-Z-]*$');
 
@@ -78,7 +79,7 @@ function documentSchema(bareNumbers: boolean) {
       .optional(),
     outlier: switchable(
       {
-        relative: mapping(
+        relative: switchable(
           {
             gap: knob(share(), core.outlier.relative.gap, 'An endpoint’s success rate is lower than that of the others by more than this …'),
             sigmas: knob(number(0, 10), core.outlier.relative.sigmas, '… and by more than this many standard deviations of the difference …'),
@@ -87,7 +88,16 @@ function documentSchema(bareNumbers: boolean) {
             window: knob(time(100, HOUR), core.outlier.relative.window, 'What is counted: the attempts of this last while.'),
           },
           'When an endpoint is ejected: it does worse than the others, not when all do badly.',
-        ).optional(),
+        ),
+        consecutiveFailures: knob(orOff(integer(1, 10_000)), core.outlier.consecutiveFailures, 'An endpoint is ejected after this many failures with no success in between, whatever the others do.'),
+        successRate: switchable(
+          {
+            threshold: knob(share(), successRate.threshold, 'Off unless one of these three is set: an endpoint is ejected when its success rate is below this, whatever the others do …'),
+            window: knob(time(100, HOUR), successRate.window, '… in this last while …'),
+            minRequests: knob(integer(1, 100_000), successRate.minRequests, '… in which there were at least this many attempts.'),
+          },
+          'When an endpoint is ejected for its own success rate. Off by default.',
+        ),
         ejection: mapping(
           {
             base: knob(time(1, HOUR), core.outlier.ejection.base, 'First ejection; each further one in a row takes twice as long …'),
@@ -99,7 +109,10 @@ function documentSchema(bareNumbers: boolean) {
           'For how long, and how many at most.',
         ).optional(),
         panic: mapping(
-          { below: knob(share(), core.outlier.panic.below, 'Below this share of usable endpoints, ejected ones with the best record are used as well.') },
+          {
+            below: knob(share(), core.outlier.panic.below, 'Share of usable endpoints below which it begins.'),
+            mode: knob(oneOf(...panicModes), core.outlier.panic.mode, '`least-bad`: ejected ones with the best record are used as well, up to that share; `fail-open`: all are used; `fail-fast`: calls fail with NO_ENDPOINTS.'),
+          },
           'What happens when too many are gone.',
         ).optional(),
         mode: knob(oneOf('enforce', 'observe'), core.outlier.mode, '`observe`: decide and report, do not act.'),

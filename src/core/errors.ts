@@ -23,7 +23,7 @@ interface ErrorEntry {
 export const errorTable = {
   POLICY_INVALID: { meaning: 'The policy file is missing, unreadable or wrong; the message gives place, value and expectation.', outcome: 'local', transient: false },
   UNKNOWN_SERVICE: { meaning: '`ready()` was asked for a service that the policy does not name.', outcome: 'local', transient: false },
-  NO_ENDPOINTS: { meaning: 'Discovery answered, and there is no endpoint to send to.', outcome: 'local', transient: true },
+  NO_ENDPOINTS: { meaning: 'Discovery answered, and there is no endpoint to send to, or too few are usable and `outlier.panic.mode` is `fail-fast`.', outcome: 'local', transient: true },
   DISCOVERY_FAILED: { meaning: 'The endpoints of the service have never been found, and could not be found in time.', outcome: 'local', transient: true },
   DEADLINE_EXCEEDED: { meaning: 'The time for the whole call, all attempts and the body included, is over.', outcome: 'failure', transient: true },
   ATTEMPT_TIMEOUT: { meaning: 'One attempt got no response headers within `attemptTimeout`.', outcome: 'failure', transient: true },

@@ -7,6 +7,7 @@ import type { EndpointKey, RefreshReason } from './endpoint.ts';
 import type { Millis } from './clock.ts';
 import type { Criticality } from './criticality.ts';
 import type { ErrorCode, ShedBy, SuppressedReason } from './errors.ts';
+import type { PanicMode } from './policy.ts';
 
 export type { SuppressedReason } from './errors.ts';
 
@@ -21,14 +22,14 @@ export interface MeshEventMap {
   'discovery.virtual': { service: string; source: string; endpoints: readonly EndpointKey[] };
   /** Somebody asked for a look-up ahead of its time. */
   'discovery.refresh': { service: string; reason: RefreshReason };
-  /** An endpoint gets no traffic until `until`, then one trial attempt. */
-  'endpoint.ejected': { service: string; endpoint: EndpointKey; reason: EjectionReason; duration: Millis; ejections: number; successRate: number; fleetSuccessRate: number };
+  /** An endpoint gets no traffic for `duration`, then one trial attempt; it would not, where it is not `enforced`. */
+  'endpoint.ejected': { service: string; endpoint: EndpointKey; reason: EjectionReason; duration: Millis; ejections: number; successRate: number; fleetSuccessRate: number; enforced: boolean };
   /** An endpoint would have been ejected, but too few would have remained. */
   'endpoint.ejection.limited': { service: string; endpoint: EndpointKey; ejected: number; total: number };
   /** A trial attempt succeeded: the endpoint is back. */
   'endpoint.returned': { service: string; endpoint: EndpointKey; after: Millis };
-  /** So many endpoints are ejected that the least bad of them are used as well, or no longer. */
-  'balancer.panic': { service: string; active: boolean; ejected: number; total: number };
+  /** So few endpoints are usable that `mode` says what happens, or no longer; it would, where it is not `enforced`. */
+  'balancer.panic': { service: string; active: boolean; mode: PanicMode; ejected: number; total: number; enforced: boolean };
   /** Another attempt begins, `delay` from now. */
   'retry.scheduled': { service: string; attempt: number; delay: Millis; because: ErrorCode | number };
   /** Conditions for a retry were met, and it was not made. */
@@ -47,10 +48,10 @@ export interface MeshEventMap {
 export type MeshEventName = keyof MeshEventMap;
 
 /**
- * Why an endpoint is ejected: it fails more than the others · no connection could be made · it failed the trial after an
- * ejection, whatever that was for.
+ * Why an endpoint is ejected: it fails more than the others · no connection could be made · it failed so many times in a row, or so
+ * large a share of its attempts, as the policy says · it failed the trial after an ejection, whatever that was for.
  */
-export type EjectionReason = 'outlier' | 'unreachable' | 'trial-failed';
+export type EjectionReason = 'outlier' | 'unreachable' | 'consecutive-failures' | 'success-rate' | 'trial-failed';
 
 /** What machines are given to report with. */
 export type Emit = <Name extends MeshEventName>(name: Name, event: MeshEventMap[Name]) => void;

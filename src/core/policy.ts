@@ -78,20 +78,48 @@ export interface PeakEwmaKnobs {
 /** Which endpoint gets the next attempt. */
 export type BalancerKnobs = PeakEwmaKnobs;
 
+export interface RelativeKnobs {
+  /** Its success rate is lower than that of the others by more than this … */
+  readonly gap: number;
+  /** … and by more than this many standard deviations of the difference … */
+  readonly sigmas: number;
+  /** … seen in at least this many attempts … */
+  readonly minRequests: number;
+  /** … while the others' success rate is above this. */
+  readonly fleetAbove: number;
+  /** What is counted: the attempts of this last while. */
+  readonly window: Millis;
+}
+
+export interface SuccessRateKnobs {
+  /** Its success rate is below this … */
+  readonly threshold: number;
+  /** … in this last while … */
+  readonly window: Millis;
+  /** … in which there were at least this many attempts. */
+  readonly minRequests: number;
+}
+
+export const panicModes = ['least-bad', 'fail-open', 'fail-fast'] as const;
+/**
+ * `least-bad`: the ejected ones with the best record are used as well, up to the threshold · `fail-open`: all are used ·
+ * `fail-fast`: calls fail with NO_ENDPOINTS, but for the trials.
+ */
+export type PanicMode = (typeof panicModes)[number];
+
+export interface PanicKnobs {
+  /** Share of usable endpoints below which it begins. */
+  readonly below: number;
+  readonly mode: PanicMode;
+}
+
 export interface OutlierKnobs {
   /** An endpoint is ejected when it does worse than the others, not when all do badly. */
-  readonly relative: {
-    /** Its success rate is lower than that of the others by more than this … */
-    readonly gap: number;
-    /** … and by more than this many standard deviations of the difference … */
-    readonly sigmas: number;
-    /** … seen in at least this many attempts … */
-    readonly minRequests: number;
-    /** … while the others' success rate is above this. */
-    readonly fleetAbove: number;
-    /** What is counted: the attempts of this last while. */
-    readonly window: Millis;
-  };
+  readonly relative: Switchable<RelativeKnobs>;
+  /** An endpoint is ejected after this many failures with no success in between, whatever the others do. */
+  readonly consecutiveFailures: Switchable<number>;
+  /** An endpoint is ejected when it fails too large a share of its attempts, whatever the others do. */
+  readonly successRate: Switchable<SuccessRateKnobs>;
   readonly ejection: {
     /** First ejection; each further one in a row takes twice as long … */
     readonly base: Millis;
@@ -104,8 +132,8 @@ export interface OutlierKnobs {
     /** Endpoints that are never ejected below. */
     readonly minRemaining: number;
   };
-  /** Below this share of usable endpoints, ejected ones with the best record are used as well. */
-  readonly panic: { readonly below: number };
+  /** What happens when too many endpoints are gone. */
+  readonly panic: PanicKnobs;
   /** `observe`: decide and report, do not act. */
   readonly mode: 'enforce' | 'observe';
 }
@@ -199,8 +227,10 @@ export const defaultServicePolicy = {
   balancer: { type: 'peak-ewma', decay: 10 * SECOND, initialLatency: 30, failurePenalty: 5 * SECOND },
   outlier: {
     relative: { gap: 0.2, sigmas: 3, minRequests: 4, fleetAbove: 0.3, window: 10 * SECOND },
+    consecutiveFailures: 'off',
+    successRate: 'off',
     ejection: { base: 1 * SECOND, max: 30 * SECOND, jitter: 0.2, maxShare: 0.5, minRemaining: 1 },
-    panic: { below: 0.5 },
+    panic: { below: 0.5, mode: 'least-bad' },
     mode: 'enforce',
   },
   retry: {
@@ -217,6 +247,14 @@ export const defaultServicePolicy = {
   propagate: { deadline: true, trace: true },
   telemetry: { spans: 'attempts' },
 } as const satisfies ServicePolicy;
+
+/**
+ * What a mechanism that is off by default begins with once it is switched on. The shape is that of a service's policy, and
+ * holds no more than these.
+ */
+export const onceSwitchedOn = {
+  outlier: { successRate: { threshold: 0.8, window: 10 * SECOND, minRequests: 5 } },
+} as const;
 
 /** `reviews`, or `reviews:9080`: a port given here must be the request's. */
 export interface HostPattern {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { OutlierKnobs } from '../../src/core/policy.ts';
-import { endpointAt, endpoints, outlierKnobs, SmallCluster } from './small-cluster.ts';
+import { endpointAt, endpoints, noneTried, outlierKnobs, SmallCluster } from './small-cluster.ts';
 
 /** Everything that is bad may be ejected; some panic below half. */
 const eager: OutlierKnobs = { ...outlierKnobs, ejection: { ...outlierKnobs.ejection, maxShare: 1, minRemaining: 1 } };
@@ -66,8 +66,8 @@ describe('panic', () => {
     expect(picked(world)).toEqual(['10.0.0.3', '10.0.0.4']);
     // It looks loaded, as it failed; but it is a candidate: with those two tried, it is what remains.
     expect(world.pick(new Set(['10.0.0.3:80', '10.0.0.4:80'])).endpoint.host).toBe('10.0.0.1');
-    expect(world.events('balancer.panic')).toEqual([{ service: 'reviews', active: true, ejected: 3, total: 5 }]);
-    expect(world.cluster.panic).toBe(true);
+    expect(world.events('balancer.panic')).toEqual([{ service: 'reviews', active: true, mode: 'least-bad', ejected: 3, total: 5, enforced: true }]);
+    expect(world.cluster.panic).toBe('least-bad');
   });
 
   it('is over when enough are back, and says that as well', async () => {
@@ -87,7 +87,7 @@ describe('panic', () => {
   });
 
   it('that is switched off still never leaves a service without any endpoint', () => {
-    const none: OutlierKnobs = { ...eager, ejection: { ...eager.ejection, minRemaining: 0 }, panic: { below: 0 } };
+    const none: OutlierKnobs = { ...eager, ejection: { ...eager.ejection, minRemaining: 0 }, panic: { ...eager.panic, below: 0 } };
     const { world } = setUp(none);
     // Discovery takes away the two that are well.
     world.resolve(endpoints(3));
@@ -97,9 +97,51 @@ describe('panic', () => {
 
   it('that is only observed is reported and changes nothing', () => {
     const { world } = setUp({ ...eager, mode: 'observe' });
-    expect(world.events('balancer.panic').length).toBe(1);
+    expect(world.events('balancer.panic')).toMatchObject([{ active: true, enforced: false }]);
+    expect(world.cluster.panic).toBe('observed');
     const others = new Set([1, 2, 3, 4].map((number) => `10.0.0.${number}:80`));
     expect(world.pick(others).endpoint.host).toBe('10.0.0.0');
+  });
+
+  it('that fails open uses all of them, and ejects none of them for longer', () => {
+    const { world } = setUp({ ...eager, panic: { below: 0.5, mode: 'fail-open' } });
+    expect(world.cluster.panic).toBe('fail-open');
+    expect(world.events('balancer.panic')).toMatchObject([{ active: true, mode: 'fail-open', enforced: true }]);
+    for (const host of ['10.0.0.0', '10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4']) expect(world.node(host).endpoint.host).toBe(host);
+  });
+
+  it('that fails fast sends nothing but trials, and ends with the first that makes enough', async () => {
+    const { world } = setUp({ ...eager, panic: { below: 0.5, mode: 'fail-fast' } });
+    expect(world.cluster.panic).toBe('fail-fast');
+    expect(world.cluster.pick({ tried: noneTried })).toBeUndefined();
+    expect(world.cluster.none()).toMatchObject({ code: 'NO_ENDPOINTS', outcome: 'local', message: expect.stringContaining('panic') });
+    await world.clock.advance(1_300);
+    const trial = world.pick();
+    const ticket = trial.begin();
+    world.pick().begin();
+    world.pick().begin();
+    expect(world.cluster.pick({ tried: noneTried })).toBeUndefined();
+    ticket.settle({ kind: 'success' });
+    expect(world.cluster.panic).toBe(false);
+    expect(world.events('balancer.panic').map((event) => [event.active, event.mode])).toEqual([[true, 'fail-fast'], [false, 'fail-fast']]);
+    expect(picked(world)).toEqual([trial.endpoint.host, '10.0.0.3', '10.0.0.4'].sort());
+  });
+
+  it('leaves the endpoints that are left alone while backups stand by', () => {
+    for (const mode of ['least-bad', 'fail-open', 'fail-fast'] as const) {
+      const { world } = setUp({ ...eager, panic: { below: 0.5, mode } });
+      // Discovery adds backups, of which all are well.
+      world.resolve([...endpoints(5), endpointAt(8, { priority: 1 }), endpointAt(9, { priority: 1 })]);
+      expect(picked(world)).toEqual(['10.0.0.8', '10.0.0.9']);
+      expect(world.cluster.panic).toBe(false);
+    }
+  });
+
+  it('follows the policy: another mode acts and is told at once', () => {
+    const { world } = setUp();
+    world.knobs = { ...world.knobs, outlier: { ...eager, panic: { below: 0.5, mode: 'fail-fast' } } };
+    expect(world.cluster.pick({ tried: noneTried })).toBeUndefined();
+    expect(world.events('balancer.panic').map((event) => event.mode)).toEqual(['least-bad', 'fail-fast']);
   });
 
   it('among equal success rates, fewer recent failures are less bad', () => {

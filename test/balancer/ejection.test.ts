@@ -6,7 +6,7 @@ import { mostEjected } from '../../src/balancer/outlier.ts';
 import { endpointAt, endpoints, noneTried, outlierKnobs, SmallCluster } from './small-cluster.ts';
 
 const bad = '10.0.0.0';
-const exact: OutlierKnobs = { ...outlierKnobs, ejection: { ...outlierKnobs.ejection, jitter: 0 } };
+const exact = { ...outlierKnobs, ejection: { ...outlierKnobs.ejection, jitter: 0 } } satisfies OutlierKnobs;
 
 function setUp(count = 5, outlier: OutlierKnobs | 'off' = exact) {
   const world = new SmallCluster({ endpoints: endpoints(count), knobs: { outlier } });
@@ -24,7 +24,7 @@ describe('ejection', () => {
     expect(world.state(bad).state).toBe('ejected');
     expect(picked(world)).not.toContain(bad);
     expect(world.events('endpoint.ejected')).toEqual([
-      { service: 'reviews', endpoint: `${bad}:80`, reason: 'outlier', duration: 1_000, ejections: 1, successRate: 0, fleetSuccessRate: 1 },
+      { service: 'reviews', endpoint: `${bad}:80`, reason: 'outlier', duration: 1_000, ejections: 1, successRate: 0, fleetSuccessRate: 1, enforced: true },
     ]);
     expect(world.refreshed).toEqual(['ejection']);
   });
@@ -114,12 +114,12 @@ describe('ejection', () => {
   it('a trial that succeeds brings the endpoint back with a clean record', async () => {
     const { world, clock } = setUp();
     const node = world.eject(bad);
-    expect(node.standsOut(0.1)).toBe(true);
+    expect(node.record.standsOut(0.1)).toBe(true);
     await clock.advance(3_000);
     const ticket = world.pick().begin();
     await clock.advance(10);
     ticket.settle({ kind: 'success' });
-    expect(node.standsOut(0.1)).toBe(false);
+    expect(node.record.standsOut(0.1)).toBe(false);
     const { state, recent, latency } = world.state(bad);
     expect({ state, recent, latency }).toEqual({ state: 'available', recent: { successes: 1, failures: 0 }, latency: 10 });
     expect(world.events('endpoint.returned')).toEqual([{ service: 'reviews', endpoint: `${bad}:80`, after: 3_010 }]);
@@ -275,7 +275,7 @@ describe('ejection', () => {
   it("when only observed, is reported, does not act, and does not trouble discovery", async () => {
     const { world, clock } = setUp(5, { ...exact, mode: 'observe' });
     const node = world.eject(bad);
-    expect(world.events('endpoint.ejected').length).toBe(1);
+    expect(world.events('endpoint.ejected')).toMatchObject([{ enforced: false }]);
     expect(world.state(bad).state).toBe('ejected');
     await clock.advance(120_000);
     world.node(bad);

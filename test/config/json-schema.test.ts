@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { policyJsonSchema } from '../../src/config/json-schema.ts';
 import { parsePolicy } from '../../src/config/parse-policy.ts';
-import { defaultServicePolicy as core } from '../../src/core/policy.ts';
+import { defaultServicePolicy as core, onceSwitchedOn } from '../../src/core/policy.ts';
 import { knobRows } from './knob-tables.ts';
 
 type Node = Record<string, unknown>;
@@ -86,13 +86,21 @@ test.each([
   expect(valid(schema, parse(text))).toBe(false);
 });
 
+/** Core's values, and those of what it has switched off. */
+function switchedOn(knobs: object, on: object): object {
+  const both = { ...knobs } as Node;
+  for (const [key, value] of Object.entries(on)) both[key] = typeof both[key] === 'object' ? switchedOn(both[key] as object, value as object) : value;
+  return both;
+}
+
 test('describes every key, and gives every knob its default from core, as it is written', () => {
+  const all = switchedOn(core, onceSwitchedOn);
   const rows = knobRows();
   const defaults = new Map(rows.map(({ path, standard }) => [path, standard]));
   const paths = (knobs: object, above: string): string[] =>
     Object.entries(knobs).flatMap(([key, value]) => (typeof value === 'object' && !Array.isArray(value) ? paths(value as object, `${above}${key}.`) : [`${above}${key}`]));
   expect(rows.filter(({ path, standard }) => !path.startsWith('services') && standard !== undefined).map(({ path }) => path).sort()).toEqual(
-    [...paths(core, 'defaults.'), 'unknownHosts'].sort(),
+    [...paths(all, 'defaults.'), 'unknownHosts'].sort(),
   );
   for (const row of rows) expect(row.meaning, row.path).toMatch(/[.…]$/);
   // What is written as default is read as core's value.
@@ -106,5 +114,5 @@ test('describes every key, and gives every knob its default from core, as it is 
     if (standard !== undefined) node[last] = standard;
   }
   const parsed = parsePolicy(JSON.stringify({ version: 1, defaults: document }), 'policy.yaml', {});
-  expect(parsed).toMatchObject({ policy: { defaults: core } });
+  expect(parsed).toMatchObject({ policy: { defaults: all } });
 });
