@@ -3,16 +3,17 @@
  * (services.ts, running-service.ts), and takes everything down again. These three files are the only ones that know more than one part.
  */
 import { hostname } from 'node:os';
-import { checkCallOptions } from './config/call-options.ts';
+import { checkCallOptions, checkContext } from './config/call-options.ts';
 import { parseDuration } from './config/duration.ts';
 import type { GivenPolicy } from './config/load-policy.ts';
 import { PolicyInForce, type PolicySnapshot } from './config/policy-in-force.ts';
+import { ambient, runWithin, type CallContext } from './core/ambient.ts';
 import type { Call, CallOptions, MeshRequest, Reply, ReplyObserver, Transport } from './core/call.ts';
 import { Cancellation } from './core/cancellation.ts';
 import { systemClock, type Clock, type Millis, type Timer } from './core/clock.ts';
 import { DEFAULT_CRITICALITY } from './core/criticality.ts';
-import { MeshError } from './core/errors.ts';
 import { MeshEvents, type Emit } from './core/events.ts';
+import { MeshError, type DeadlineSource } from './core/errors.ts';
 import { systemRandom, type Random } from './core/random.ts';
 import { StubResolver } from './discovery/stub-resolver.ts';
 import { Timeouts } from './policies/timeouts.ts';
@@ -151,6 +152,26 @@ export class MeshClient {
   }
 
   /**
+   * Runs `work`, and all that it starts, on behalf of a request: the calls made in it end by that request's deadline, and carry on its
+   * criticality. Within another context it inherits what it does not say, and its deadline only ever comes sooner.
+   *
+   * @throws MeshError INVALID_REQUEST
+   */
+  run<Result>(context: CallContext, work: () => Result): Result {
+    checkContext(context);
+    const { deadline } = context;
+    return runWithin(context, deadline === undefined ? Infinity : this.#clock.now() + parseDuration(deadline)!, work);
+  }
+
+  /** The context that this runs in, with what is left of its deadline in milliseconds, as `run` takes it; undefined outside of any. */
+  context(): CallContext | undefined {
+    const inner = ambient();
+    if (inner === undefined) return undefined;
+    const { deadline, ...said } = inner;
+    return { ...said, deadline: deadline === Infinity ? undefined : Math.max(0, deadline - this.#clock.now()) };
+  }
+
+  /**
    * Finds the endpoints of these services (default: all that the policy names) and connects to them, ahead of the first call.
    *
    * @param timeout milliseconds; default 10,000
@@ -250,7 +271,17 @@ export class MeshClient {
     checkCallOptions(options, running.name);
     const { policy } = running;
     const startedAt = this.#clock.now();
-    const own = options.deadline === undefined ? undefined : parseDuration(options.deadline);
+    const inbound = ambient();
+    let deadline = startedAt + policy.deadline;
+    let deadlineFrom: DeadlineSource = 'policy';
+    if (options.deadline !== undefined && startedAt + parseDuration(options.deadline)! - elapsed < deadline) {
+      deadline = startedAt + parseDuration(options.deadline)! - elapsed;
+      deadlineFrom = 'caller';
+    }
+    if (inbound !== undefined && inbound.deadline < deadline) {
+      deadline = inbound.deadline;
+      deadlineFrom = 'inbound';
+    }
     return {
       service: running.name,
       policy,
@@ -259,10 +290,11 @@ export class MeshClient {
       options,
       cancellation,
       startedAt,
-      deadline: startedAt + Math.min((own ?? Infinity) - elapsed, policy.deadline),
-      criticality: options.criticality ?? DEFAULT_CRITICALITY,
+      deadline,
+      deadlineFrom,
+      criticality: options.criticality ?? inbound?.criticality ?? DEFAULT_CRITICALITY,
       hashKey: options.hashKey,
-      servingRetry: false,
+      servingRetry: inbound !== undefined && inbound.attempt > 1,
       route: undefined,
       attempts: 0,
       tried: new Set(),

@@ -3,7 +3,7 @@
  *
  * The way of a request, top to bottom:
  *
- *     trace → deadline → concurrency → retry → circuit → attempt timeout → trace → balancer → transport
+ *     trace → deadline → concurrency → retry → circuit → attempt timeout → propagation → trace → balancer → transport
  *
  * The parts keep memory and never knobs; they ask for those when they use them, so a changed policy is felt at once and
  * nothing that was learnt is lost.
@@ -27,7 +27,7 @@ import { RetryBudget } from './policies/budget.ts';
 import { Circuit, type CircuitSnapshot } from './policies/circuit.ts';
 import { ConcurrencyLimit } from './policies/concurrency.ts';
 import { deadline } from './policies/deadline.ts';
-import { deadlineHeader } from './policies/deadline-header.ts';
+import { propagation } from './policies/propagation.ts';
 import { retry } from './policies/retry.ts';
 import type { Timeouts } from './policies/timeouts.ts';
 import { recordLookup } from './telemetry/lookup-metric.ts';
@@ -111,7 +111,7 @@ export class RunningService {
       // Above the balancer, so that waiting for endpoints and connecting are within it.
       attemptTimeout(timeouts),
       // Below whatever takes time, so that what it says remains does remain.
-      deadlineHeader(clock),
+      propagation(clock),
       // Directly above the balancer: what it records is one try at one endpoint.
       traceAttempts(),
     )(balance(this.cluster, this.transport, clock));

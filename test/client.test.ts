@@ -128,7 +128,7 @@ describe('the deadline', () => {
     const mesh = reviewsAt([reviews], { deadline: '80ms', attemptTimeout: 'off' });
     const error = await caught(mesh.fetch('http://reviews/'));
     expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', attempts: 1, sent: 'maybe', outcome: 'failure' });
-    expect((error as Error).message).toBe(`reviews: deadline of 80 ms exceeded after 1 attempt (last endpoint 127.0.0.1:${reviews.port})`);
+    expect((error as Error).message).toBe(`reviews: the policy's deadline of 80 ms exceeded after 1 attempt (last endpoint 127.0.0.1:${reviews.port})`);
   });
 
   it('covers the body', async () => {
@@ -141,9 +141,9 @@ describe('the deadline', () => {
   it('of the caller counts, where it is shorter; the policy’s, where that is', async () => {
     const reviews = await server(() => {});
     const mesh = reviewsAt([reviews], { deadline: '5s' });
-    expect(await caught(mesh.fetch('http://reviews/', { mesh: { deadline: '60ms' } }))).toMatchObject({ message: expect.stringContaining('deadline of 60 ms') });
+    expect(await caught(mesh.fetch('http://reviews/', { mesh: { deadline: '60ms' } }))).toMatchObject({ message: expect.stringContaining('the caller\'s deadline of 60 ms'), deadlineFrom: 'caller' });
     const strict = reviewsAt([reviews], { deadline: '70ms', attemptTimeout: 'off' });
-    expect(await caught(strict.fetch('http://reviews/', { mesh: { deadline: 5000 } }))).toMatchObject({ message: expect.stringContaining('deadline of 70 ms') });
+    expect(await caught(strict.fetch('http://reviews/', { mesh: { deadline: 5000 } }))).toMatchObject({ message: expect.stringContaining('the policy\'s deadline of 70 ms'), deadlineFrom: 'policy' });
   });
 
   it('that makes no sense is refused', async () => {

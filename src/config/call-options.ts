@@ -1,7 +1,8 @@
 /**
- * What a caller says about one call, checked before anything is done: a mistyped key would otherwise be silence, and a call with
- * `dealine: '2s'` would wait for half a minute.
+ * What a caller says about one call, or about all calls made for a request, checked before anything is done: a mistyped key would otherwise be
+ * silence, and a call with `dealine: '2s'` would wait for half a minute.
  */
+import type { CallContext } from '../core/ambient.ts';
 import type { CallOptions } from '../core/call.ts';
 import { criticalities, isCriticality } from '../core/criticality.ts';
 import { MeshError } from '../core/errors.ts';
@@ -14,15 +15,27 @@ interface Expectation {
   readonly expected: string;
 }
 
-const expectations: { readonly [Key in keyof Required<CallOptions>]: Expectation } = {
-  deadline: {
-    fits: (value) => (typeof value === 'number' || typeof value === 'string') && parseDuration(value) !== undefined,
-    expected: "milliseconds, or a duration such as '2s'",
-  },
-  criticality: { fits: isCriticality, expected: criticalities.join(', ') },
+type Expectations<Options> = { readonly [Key in keyof Required<Options>]: Expectation };
+
+const duration: Expectation = {
+  fits: (value) => (typeof value === 'number' || typeof value === 'string') && parseDuration(value) !== undefined,
+  expected: "milliseconds, or a duration such as '2s'",
+};
+const criticality: Expectation = { fits: isCriticality, expected: criticalities.join(', ') };
+
+const ofCall: Expectations<CallOptions> = {
+  deadline: duration,
+  criticality,
   retry: { fits: (value) => value === false, expected: 'false, or nothing' },
   idempotencyKey: { fits: (value) => typeof value === 'string', expected: 'a string' },
   hashKey: { fits: (value) => typeof value === 'string' && value !== '', expected: 'a string that is not empty' },
+};
+
+const ofContext: Expectations<CallContext> = {
+  deadline: duration,
+  criticality,
+  attempt: { fits: (value) => Number.isSafeInteger(value) && (value as number) >= 1, expected: 'a whole number from 1' },
+  caller: { fits: (value) => typeof value === 'string', expected: 'a string' },
 };
 
 /**
@@ -31,21 +44,30 @@ const expectations: { readonly [Key in keyof Required<CallOptions>]: Expectation
  * @throws MeshError INVALID_REQUEST
  */
 export function checkCallOptions(options: CallOptions, service: string): void {
-  if (typeof options !== 'object' || options === null) throw invalid(`mesh: ${describe(options)} (expected: an object of call options)`, service);
+  check(options, ofCall, 'mesh', service);
+}
+
+/** @throws MeshError INVALID_REQUEST */
+export function checkContext(context: CallContext): void {
+  check(context, ofContext, 'mesh.run', undefined);
+}
+
+function check<Options extends object>(options: Options, expectations: Expectations<Options>, place: string, service: string | undefined): void {
+  if (typeof options !== 'object' || options === null) throw invalid(`${place}: ${describe(options)} (expected: an object)`, service);
   for (const key in options) {
-    const value: unknown = options[key as keyof CallOptions];
-    const expectation = Object.hasOwn(expectations, key) ? expectations[key as keyof CallOptions] : undefined;
-    if (expectation === undefined) throw unknownKey(key, service);
-    if (value !== undefined && !expectation.fits(value)) throw invalid(`mesh.${key}: ${describe(value)} (expected: ${expectation.expected})`, service);
+    if (!Object.hasOwn(expectations, key)) throw unknownKey(key, expectations, place, service);
+    const { fits, expected } = expectations[key];
+    const value: unknown = options[key];
+    if (value !== undefined && !fits(value)) throw invalid(`${place}.${key}: ${describe(value)} (expected: ${expected})`, service);
   }
 }
 
-function unknownKey(key: string, service: string): MeshError {
+function unknownKey(key: string, expectations: object, place: string, service: string | undefined): MeshError {
   const known = Object.keys(expectations);
   const meant = nearest(key, known);
-  return invalid(`mesh: no such option ${quote(key)} (${meant === undefined ? '' : `did you mean ${meant}? `}expected: ${known.join(', ')})`, service);
+  return invalid(`${place}: no such option ${quote(key)} (${meant === undefined ? '' : `did you mean ${meant}? `}expected: ${known.join(', ')})`, service);
 }
 
-function invalid(message: string, service: string): MeshError {
-  return new MeshError('INVALID_REQUEST', `${service}: ${message}`, { service });
+function invalid(message: string, service: string | undefined): MeshError {
+  return new MeshError('INVALID_REQUEST', service === undefined ? message : `${service}: ${message}`, { service });
 }

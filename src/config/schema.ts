@@ -167,7 +167,9 @@ function documentSchema(bareNumbers: boolean) {
     ),
     propagate: mapping(
       {
-        deadline: knob(flag(), core.propagate.deadline, 'Send on what remains of the deadline, as `x-envoy-expected-rq-timeout-ms`.'),
+        deadline: knob(flag(), core.propagate.deadline, 'Send on what remains of the deadline, as `x-envoy-expected-rq-timeout-ms` and, with gRPC, as `grpc-timeout`.'),
+        criticality: knob(flag(), core.propagate.criticality, 'Send on how critical the call is, as `x-inmesh-criticality`, where it is not `critical`.'),
+        retryAttempt: knob(flag(), core.propagate.retryAttempt, 'Send on which attempt this is, as `x-envoy-attempt-count`, so that nobody below retries a retry.'),
         trace: knob(flag(), core.propagate.trace, 'Send on the trace context, with whatever propagator is registered.'),
       },
       'What is said to the server besides the request.',

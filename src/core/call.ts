@@ -9,7 +9,7 @@ import type { Cancellation } from './cancellation.ts';
 import type { Millis } from './clock.ts';
 import type { Criticality } from './criticality.ts';
 import type { Endpoint, EndpointKey } from './endpoint.ts';
-import type { MeshError } from './errors.ts';
+import type { DeadlineSource, MeshError } from './errors.ts';
 import type { ServicePolicy } from './policy.ts';
 
 export type Service<Subject> = (subject: Subject) => Promise<Reply>;
@@ -80,6 +80,7 @@ export interface Call {
   readonly startedAt: Millis;
   /** An instant on `Clock.now()`'s scale; after it nothing of this call goes on, body included. */
   readonly deadline: Millis;
+  readonly deadlineFrom: DeadlineSource;
   readonly criticality: Criticality;
   readonly hashKey: string | undefined;
   /** This process makes the call while it serves an attempt that was itself a retry. */

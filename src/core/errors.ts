@@ -44,6 +44,8 @@ export type SuppressedReason = 'not-idempotent' | 'body-not-replayable' | 'budge
 
 /** Which limit of ours turned a call away: the knob that an operator would turn. */
 export type ShedBy = 'concurrency.max' | 'connection.maxPerEndpoint';
+/** Whose deadline it is: the shortest counts. */
+export type DeadlineSource = 'policy' | 'caller' | 'inbound';
 
 export interface MeshErrorDetails {
   readonly service?: string | undefined;
@@ -55,6 +57,7 @@ export interface MeshErrorDetails {
   /** Epoch milliseconds from which another try makes sense, where that is known. */
   readonly retryAt?: number | undefined;
   readonly shedBy?: ShedBy;
+  readonly deadlineFrom?: DeadlineSource | undefined;
 }
 
 /** Two copies of this package in one process (ESM and CJS, or two versions) must know each other's errors. */
@@ -76,6 +79,8 @@ export class MeshError extends Error {
   /** Whose fault it is. The transport corrects it where it knows better: a deadline may pass while the caller still uploads. */
   outcome: OutcomeKind;
   readonly retryAt: number | undefined;
+  /** Of a call whose time is over: whether the policy, the caller or the inbound request gave it no more. */
+  readonly deadlineFrom: DeadlineSource | undefined;
   /** Why this error was not retried over although the policy's conditions would have it; undefined where they would not. */
   retrySuppressed: SuppressedReason | undefined;
   /** Which limit turned the call away, where one did. */
@@ -91,6 +96,7 @@ export class MeshError extends Error {
     this.sent = details.sent ?? 'no';
     this.outcome = details.outcome ?? errorTable[code].outcome;
     this.retryAt = details.retryAt;
+    this.deadlineFrom = details.deadlineFrom;
     this.retrySuppressed = undefined;
     this.shedBy = details.shedBy;
     Object.defineProperty(this, brand, { value: true });

@@ -179,8 +179,12 @@ export interface ConcurrencyKnobs {
 }
 
 export interface PropagateKnobs {
-  /** Send on what remains of the deadline, as `x-envoy-expected-rq-timeout-ms`. */
+  /** Send on what remains of the deadline, as `x-envoy-expected-rq-timeout-ms` and, with gRPC, as `grpc-timeout`. */
   readonly deadline: boolean;
+  /** Send on how critical the call is, as `x-inmesh-criticality`, where it is not `critical`. */
+  readonly criticality: boolean;
+  /** Send on which attempt this is, as `x-envoy-attempt-count`, so that nobody below retries a retry. */
+  readonly retryAttempt: boolean;
   /** Send on the trace context, with whatever propagator is registered. */
   readonly trace: boolean;
 }
@@ -244,7 +248,7 @@ export const defaultServicePolicy = {
   },
   circuit: { failureRate: 0.5, window: 10 * SECOND, minRequests: 20, openFor: 5 * SECOND, maxOpenFor: 1 * MINUTE },
   concurrency: { max: 1024, queue: 1024, mode: 'enforce' },
-  propagate: { deadline: true, trace: true },
+  propagate: { deadline: true, criticality: true, retryAttempt: true, trace: true },
   telemetry: { spans: 'attempts' },
 } as const satisfies ServicePolicy;
 

@@ -42,14 +42,18 @@ export function deadlineExceeded(call: Call, outcome: OutcomeKind): MeshError {
   const untried = call.tried.size === 0;
   const progress = untried ? 'before an endpoint was tried' : `after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`;
   const where = endpoint === undefined ? '' : ` (last endpoint ${endpoint})`;
-  return new MeshError('DEADLINE_EXCEEDED', `${service}: deadline of ${Math.round(call.deadline - call.startedAt)} ms exceeded ${progress}${where}`, {
+  const whose = owners[call.deadlineFrom];
+  return new MeshError('DEADLINE_EXCEEDED', `${service}: ${whose} deadline of ${Math.round(call.deadline - call.startedAt)} ms exceeded ${progress}${where}`, {
     service,
+    deadlineFrom: call.deadlineFrom,
     endpoint,
     attempts,
     outcome: untried ? 'local' : outcome,
     sent: untried ? 'no' : 'maybe',
   });
 }
+
+const owners = { policy: "the policy's", caller: "the caller's", inbound: "the inbound request's" } as const;
 
 class CallDeadline extends Timeout implements ReplyObserver {
   readonly #call: Call;

@@ -45,6 +45,6 @@ describe('options of a call', () => {
   });
 
   it.each([['2s'], [true], [7]])('that are no object are refused: %o', (options) => {
-    expect(refusal(options)).toMatchObject({ code: 'INVALID_REQUEST', message: expect.stringContaining('expected: an object of call options') });
+    expect(refusal(options)).toMatchObject({ code: 'INVALID_REQUEST', message: expect.stringContaining('expected: an object') });
   });
 });

@@ -32,7 +32,7 @@ describe('deadline', () => {
     expect(call.cancellation.reason).toBeUndefined();
     await clock.advance(1);
     const error = (await result) as MeshError;
-    expect(error.message).toBe('reviews: deadline of 2000 ms exceeded after 2 attempts (last endpoint 10.0.0.1:9080)');
+    expect(error.message).toBe('reviews: the policy\'s deadline of 2000 ms exceeded after 2 attempts (last endpoint 10.0.0.1:9080)');
     expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', service: 'reviews', endpoint: '10.0.0.1:9080', attempts: 2, sent: 'maybe', outcome: 'failure' });
   });
 
@@ -40,7 +40,7 @@ describe('deadline', () => {
     const clock = new VirtualClock();
     const { result } = run(clock, new Timeouts(clock), { deadline: 2000 });
     await clock.advance(2000);
-    expect(await result).toMatchObject({ message: 'reviews: deadline of 2000 ms exceeded before an endpoint was tried', sent: 'no', outcome: 'local', attempts: 0 });
+    expect(await result).toMatchObject({ message: 'reviews: the policy\'s deadline of 2000 ms exceeded before an endpoint was tried', deadlineFrom: 'policy', sent: 'no', outcome: 'local', attempts: 0 });
   });
 
   it('blames nobody but this process where the timer fired late because it stood still', async () => {

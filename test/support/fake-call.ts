@@ -5,7 +5,7 @@ import type { Attempt, Call, CallOptions, MeshRequest, Reply, RequestBody } from
 import { Cancellation } from '../../src/core/cancellation.ts';
 import type { Millis } from '../../src/core/clock.ts';
 import { DEFAULT_CRITICALITY, type Criticality } from '../../src/core/criticality.ts';
-import type { MeshError } from '../../src/core/errors.ts';
+import type { DeadlineSource, MeshError } from '../../src/core/errors.ts';
 import { defaultServicePolicy, type ServicePolicy } from '../../src/core/policy.ts';
 
 export interface FakeCallParts {
@@ -15,13 +15,14 @@ export interface FakeCallParts {
   readonly startedAt?: Millis;
   /** Length of time from `startedAt`; without it, the policy's. */
   readonly deadline?: Millis;
+  readonly deadlineFrom?: DeadlineSource;
   readonly criticality?: Criticality;
   readonly hashKey?: string;
   readonly servingRetry?: boolean;
   readonly route?: string;
 }
 
-export function fakeCall({ policy, request, options = {}, startedAt = 0, deadline, criticality, hashKey, servingRetry, route }: FakeCallParts = {}): Call {
+export function fakeCall({ policy, request, options = {}, startedAt = 0, deadline, deadlineFrom, criticality, hashKey, servingRetry, route }: FakeCallParts = {}): Call {
   const whole: ServicePolicy = { ...defaultServicePolicy, ...policy };
   return {
     service: 'reviews',
@@ -43,6 +44,7 @@ export function fakeCall({ policy, request, options = {}, startedAt = 0, deadlin
     cancellation: new Cancellation(),
     startedAt,
     deadline: startedAt + (deadline ?? whole.deadline),
+    deadlineFrom: deadlineFrom ?? 'policy',
     criticality: criticality ?? options.criticality ?? DEFAULT_CRITICALITY,
     hashKey: hashKey ?? options.hashKey,
     servingRetry: servingRetry ?? false,

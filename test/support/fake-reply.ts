@@ -36,6 +36,7 @@ export class FakeReply implements Reply {
     this.#sink = sink;
     const raw = Object.entries(this.#headers).flatMap(([name, value]) => [Buffer.from(name), Buffer.from(value)]);
     sink.onHeaders(this.status, raw, () => {}, '');
+    if (this.#over) this.#tellEnd(sink);
   }
 
   discard(): void {
@@ -58,8 +59,12 @@ export class FakeReply implements Reply {
     const observers = this.#observers;
     this.#observers = [];
     for (const observer of observers) observer.end(error);
-    if (error === undefined) this.#sink?.onComplete([]);
-    else this.#sink?.onError(error);
+    if (this.#sink !== undefined) this.#tellEnd(this.#sink);
+  }
+
+  #tellEnd(sink: ReplySink): void {
+    if (this.#error === undefined) sink.onComplete([]);
+    else sink.onError(this.#error);
   }
 
   #firstByte(): void {

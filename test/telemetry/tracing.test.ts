@@ -4,7 +4,7 @@ import { NodeSDK, tracing } from '@opentelemetry/sdk-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Attempt, Call, Reply, Service } from '../../src/core/call.ts';
 import { MeshError } from '../../src/core/errors.ts';
-import type { ServicePolicy } from '../../src/core/policy.ts';
+import { defaultServicePolicy, type ServicePolicy } from '../../src/core/policy.ts';
 import { traceAttempts, traceCalls } from '../../src/telemetry/tracing.ts';
 import { fakeAttempt, fakeCall } from '../support/fake-call.ts';
 import { FakeReply } from '../support/fake-reply.ts';
@@ -237,7 +237,7 @@ describe('trace context', () => {
   });
 
   it('stays here where the policy says so', async () => {
-    expect(await sent({ propagate: { deadline: true, trace: false } }, TraceFlags.SAMPLED, 1)).toEqual([[]]);
+    expect(await sent({ propagate: { ...defaultServicePolicy.propagate, trace: false } }, TraceFlags.SAMPLED, 1)).toEqual([[]]);
     expect(spans().attempts).toHaveLength(1);
   });
 
@@ -297,7 +297,7 @@ describe('other instrumentation of undici', () => {
     try {
       expect(await see()).toBe(true);
       expect(await see({ telemetry: { spans: 'calls' } })).toBe(true);
-      expect(await see({ propagate: { deadline: true, trace: false } })).toBe(true);
+      expect(await see({ propagate: { ...defaultServicePolicy.propagate, trace: false } })).toBe(true);
     } finally {
       unsubscribe('undici:request:create', listener);
     }
@@ -319,7 +319,7 @@ describe('other instrumentation of undici', () => {
   it('is left to it where the mesh makes neither span nor header', async () => {
     subscribe('undici:request:create', listener);
     try {
-      expect(await see({ telemetry: { spans: 'off' }, propagate: { deadline: true, trace: false } })).toBe(false);
+      expect(await see({ telemetry: { spans: 'off' }, propagate: { ...defaultServicePolicy.propagate, trace: false } })).toBe(false);
       expect(await see({ telemetry: { spans: 'off' } })).toBe(false);
     } finally {
       unsubscribe('undici:request:create', listener);

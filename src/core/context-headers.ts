@@ -1,0 +1,96 @@
+/**
+ * The headers by which one process tells the next how long it waits, how much it matters and which attempt this is.
+ *
+ *     x-envoy-expected-rq-timeout-ms   whole milliseconds                          Envoy's router
+ *     grpc-timeout                     at most 8 digits and one of H M S m u n     gRPC over HTTP/2
+ *     x-envoy-attempt-count            1 for the first                             Envoy's router
+ *     x-inmesh-criticality             one of the four names of criticality.ts     ours, for want of a standard
+ *
+ * Times are what remains, never an instant: clocks differ between machines, and what a request spends on the way is little beside that.
+ * (RFC 9218's `priority` is no criticality: it orders the delivery of responses, and what is between client and server may rewrite it.)
+ *
+ * What comes from outside is read with suspicion: what is not exactly of this form is as good as not there.
+ */
+import type { CallContext } from './ambient.ts';
+import type { Millis } from './clock.ts';
+import { isCriticality } from './criticality.ts';
+
+export const EXPECTED_TIMEOUT_HEADER = 'x-envoy-expected-rq-timeout-ms';
+export const GRPC_TIMEOUT_HEADER = 'grpc-timeout';
+export const ATTEMPT_COUNT_HEADER = 'x-envoy-attempt-count';
+export const CRITICALITY_HEADER = 'x-inmesh-criticality';
+
+/** Headers as a server of any kind has them: Node's, fetch's, a plain object of any case. */
+export type InboundHeaders = { get(name: string): string | null } | { readonly [name: string]: string | readonly string[] | undefined };
+
+const grpcUnits = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 } as const;
+
+/** As far as timers reach; nobody waits longer, whatever they say. */
+const LONGEST: Millis = 24 * 24 * 3_600_000;
+/** More attempts than anybody makes. */
+const MOST_ATTEMPTS = 1000;
+
+/**
+ * What an inbound request says of itself, for `mesh.run`. Of several deadlines the shortest counts. Never throws: nonsense is ignored.
+ *
+ * Whoever is reachable from outside decides here whom to believe: a stranger may ask for `critical-plus` as anybody may.
+ */
+export function contextFromHeaders(headers: InboundHeaders): CallContext {
+  const deadline = shortest(
+    valuesOf(headers, EXPECTED_TIMEOUT_HEADER).map(parseExpectedTimeout),
+    valuesOf(headers, GRPC_TIMEOUT_HEADER).map(parseGrpcTimeout),
+  );
+  const [criticality] = valuesOf(headers, CRITICALITY_HEADER).filter(isCriticality);
+  const attempt = Math.max(0, ...valuesOf(headers, ATTEMPT_COUNT_HEADER).map(parseAttemptCount));
+  return {
+    ...(deadline === Infinity ? {} : { deadline }),
+    ...(criticality === undefined ? {} : { criticality }),
+    ...(attempt === 0 ? {} : { attempt }),
+  };
+}
+
+/** Undefined where it says nothing usable. 0 is such a case: it means "no limit" to some and "too late" to others. */
+export function parseExpectedTimeout(value: string): Millis | undefined {
+  return /^\d{1,15}$/.test(value) && Number(value) > 0 ? Number(value) : undefined;
+}
+
+/** Undefined where it says nothing usable. 0 is usable: clients write it when no time is left. */
+export function parseGrpcTimeout(value: string): Millis | undefined {
+  const match = /^(\d{1,8})([HMSmun])$/.exec(value);
+  return match === null ? undefined : Number(match[1]) * grpcUnits[match[2] as keyof typeof grpcUnits];
+}
+
+/** In the finest unit that holds it, rounded down so that it is never more; at least 1 ms, as 0 means different things to different servers. */
+export function formatGrpcTimeout(remaining: Millis): string {
+  for (const unit of ['m', 'S', 'M'] as const) {
+    const count = Math.max(1, Math.floor(remaining / grpcUnits[unit]));
+    if (count < 1e8) return `${count}${unit}`;
+  }
+  return `${Math.min(99_999_999, Math.floor(remaining / grpcUnits.H))}H`;
+}
+
+function parseAttemptCount(value: string): number {
+  const count = /^[1-9]\d{0,3}$/.test(value) ? Number(value) : 0;
+  return count <= MOST_ATTEMPTS ? count : 0;
+}
+
+function shortest(...candidates: (Millis | undefined)[][]): Millis {
+  let least = Infinity;
+  for (const candidate of candidates.flat()) if (candidate !== undefined) least = Math.min(least, candidate, LONGEST);
+  return least;
+}
+
+/** Nearly always none or one; a header that was repeated arrives as a list, or joined with commas. */
+function valuesOf(headers: InboundHeaders, name: string): string[] {
+  const value = valueOf(headers, name);
+  if (value === undefined || value === null || value.length > 1000) return [];
+  return String(value).split(',').map((part) => part.trim());
+}
+
+function valueOf(headers: InboundHeaders, name: string): string | readonly string[] | null | undefined {
+  if (typeof headers.get === 'function') return headers.get(name);
+  const plain = headers as { readonly [name: string]: string | readonly string[] | undefined };
+  if (Object.hasOwn(plain, name)) return plain[name];
+  const written = Object.keys(plain).find((key) => key.length === name.length && key.toLowerCase() === name);
+  return written === undefined ? undefined : plain[written];
+}

@@ -1,0 +1,58 @@
+/**
+ * Tells the server what it needs to behave: how long somebody waits for this attempt, how much the call matters, and which attempt it is
+ * (core/context-headers.ts has the headers). All of it is worked out anew for each attempt; Envoy sent the first attempt's time with every
+ * retry until #19002.
+ *
+ *  - The time is what remains of the deadline, or the attempt timeout where that ends first; for gRPC also as `grpc-timeout`.
+ *  - A header of these that the caller wrote himself is never made longer: the shorter of the two is sent.
+ *  - The attempt count goes up by one with each retry, and begins at 2 in a process that serves a retry itself: what is done for a retry is
+ *    a retry all the way down, and nobody below retries it in turn.
+ *  - `critical` is what a call is where nobody says, and so is not said. What the caller wrote into the header himself goes before what he inherited.
+ */
+import type { Attempt, HeaderList, Layer } from '../core/call.ts';
+import type { Clock, Millis } from '../core/clock.ts';
+import {
+  ATTEMPT_COUNT_HEADER, CRITICALITY_HEADER, EXPECTED_TIMEOUT_HEADER, formatGrpcTimeout, GRPC_TIMEOUT_HEADER, parseExpectedTimeout, parseGrpcTimeout,
+} from '../core/context-headers.ts';
+import { DEFAULT_CRITICALITY } from '../core/criticality.ts';
+
+export function propagation(clock: Clock): Layer<Attempt> {
+  return (next) =>
+    function propagate(attempt) {
+      const { propagate } = attempt.call.policy;
+      if (propagate.deadline) addTimeout(attempt, clock.now());
+      if (propagate.retryAttempt) attempt.headers.push(ATTEMPT_COUNT_HEADER, String(attempt.number + (attempt.call.servingRetry ? 1 : 0)));
+      if (propagate.criticality) addCriticality(attempt);
+      return next(attempt);
+    };
+}
+
+function addTimeout({ call, headers }: Attempt, now: Millis): void {
+  const { deadline, policy, request } = call;
+  const remaining = policy.attemptTimeout === 'off' ? deadline - now : Math.min(deadline - now, policy.attemptTimeout);
+  // At least 1: a server might read 0 as "no limit".
+  const whole = Math.max(1, Math.floor(remaining));
+  const own = valueOf(request.headers, EXPECTED_TIMEOUT_HEADER);
+  headers.push(EXPECTED_TIMEOUT_HEADER, String(Math.min(whole, (own !== undefined && parseExpectedTimeout(own)) || whole)));
+  const ownGrpc = valueOf(request.headers, GRPC_TIMEOUT_HEADER);
+  if (ownGrpc === undefined && valueOf(request.headers, 'content-type')?.startsWith('application/grpc') !== true) return;
+  // Theirs as they wrote it, where it is the shorter: it may be in finer units.
+  const theirs = ownGrpc === undefined ? undefined : parseGrpcTimeout(ownGrpc);
+  headers.push(GRPC_TIMEOUT_HEADER, theirs !== undefined && theirs <= remaining ? ownGrpc! : formatGrpcTimeout(remaining));
+}
+
+function addCriticality({ call, headers }: Attempt): void {
+  if (call.options.criticality === undefined && (call.criticality === DEFAULT_CRITICALITY || valueOf(call.request.headers, CRITICALITY_HEADER) !== undefined)) return;
+  headers.push(CRITICALITY_HEADER, call.criticality);
+}
+
+/** The first value of a header of the caller's; the name in lower case. Nearly all are told apart by their length. */
+function valueOf(headers: HeaderList, name: string): string | undefined {
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const key = headers[index]!;
+    if (key.length !== name.length || typeof key !== 'string' || key.toLowerCase() !== name) continue;
+    const value = headers[index + 1]!;
+    return typeof value === 'string' ? value : value[0];
+  }
+  return undefined;
+}
