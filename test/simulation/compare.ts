@@ -1,0 +1,89 @@
+/**
+ * Compare: the same scenario, the same seeds, several ways of choosing; the table of it, and the file that docs/balancing.md is made of.
+ *
+ * Seeds from 101 on were never tuned on. `npm run simulate` plays five of them and writes results/; an ordinary test run plays two.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { vi } from 'vitest';
+import type { Figures, Summary } from './figures.ts';
+import { play, type Scenario } from './world.ts';
+import type { NamedWay } from './way.ts';
+
+export const whole = process.env.SIMULATION === 'whole';
+export const seeds: readonly number[] = whole ? [101, 102, 103, 104, 105] : [101, 102];
+
+// They work all the time, and there is much of it.
+vi.setConfig({ testTimeout: whole ? 3_600_000 : 180_000 });
+
+/** Mean over the seeds, and the least and the most. */
+export interface Range {
+  readonly mean: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+export type Line = { readonly way: string } & { readonly [Name in keyof Summary]: Range };
+
+/** A line of a table: some of the figures of one way, or others. */
+export interface Cells {
+  readonly way: string;
+  readonly [figure: string]: Range | string;
+}
+
+export interface Curve {
+  readonly way: string;
+  readonly points: readonly (readonly [x: number, y: number])[];
+}
+
+/** What is written down of one experiment. */
+export interface Experiment {
+  readonly row: string;
+  readonly title: string;
+  /** The figures of those who published it, in words; where nobody did, what it is. */
+  readonly published: string;
+  readonly seeds: readonly number[];
+  readonly tables: readonly { readonly caption: string; readonly lines: readonly Cells[] }[];
+  readonly curves?: { readonly x: string; readonly y: string; readonly limit?: number; readonly curves: readonly Curve[] };
+}
+
+export function range(values: readonly number[]): Range {
+  const round = (value: number) => Number(value.toPrecision(6));
+  return { mean: round(values.reduce((sum, value) => sum + value, 0) / values.length), least: round(Math.min(...values)), most: round(Math.max(...values)) };
+}
+
+export function lineOf(way: string, summaries: readonly Summary[]): Line {
+  const names = Object.keys(summaries[0]!) as (keyof Summary)[];
+  const ranges = Object.fromEntries(names.map((name) => [name, range(summaries.map((summary) => summary[name]))]));
+  return { way, ...(ranges as { [Name in keyof Summary]: Range }) };
+}
+
+export interface Played {
+  readonly line: Line;
+  /** By seed. */
+  readonly runs: readonly Figures[];
+}
+
+/** By the name of the way. */
+export function compare(scenario: Scenario, ways: readonly NamedWay[], from?: number, to?: number): ReadonlyMap<string, Played> {
+  return new Map(ways.map((way) => {
+    const runs = seeds.map((seed) => play(scenario, way, seed));
+    return [way.name, { runs, line: lineOf(way.name, runs.map((run) => run.summary(from, to))) }];
+  }));
+}
+
+const results = fileURLToPath(new URL('results/', import.meta.url));
+
+/** Prints it and writes it down, where the whole set is played. */
+export function record(experiment: Omit<Experiment, 'seeds'>): void {
+  if (!whole) return;
+  mkdirSync(results, { recursive: true });
+  const { tables, curves, ...facts } = experiment;
+  writeFileSync(`${results}${experiment.row}.json`, `${JSON.stringify({ ...facts, seeds, tables, curves }, undefined, 1)}\n`);
+  console.log([`${experiment.row}: ${experiment.title}`, `  published: ${experiment.published}`, ...tables.flatMap(({ caption, lines }) => [`  ${caption}`, ...lines.map(printed)])].join('\n'));
+}
+
+function printed({ way, ...figures }: Cells): string {
+  const cells = Object.entries(figures).map(([name, figure]) => (typeof figure === 'string' ? figure : `${name} ${figure.mean} [${figure.least}–${figure.most}]`));
+  return `    ${way}: ${cells.join(' · ')}`;
+}

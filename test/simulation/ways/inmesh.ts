@@ -1,0 +1,52 @@
+/** The library's own way: a real `Cluster` for each client, its tickets settled when the answer comes. */
+import type { Endpoint } from '../../../src/core/endpoint.ts';
+import type { Emit } from '../../../src/core/events.ts';
+import type { Outcome } from '../../../src/core/outcome.ts';
+import { defaultServicePolicy } from '../../../src/core/policy.ts';
+import { Cluster, type ClusterKnobs } from '../../../src/balancer/cluster.ts';
+import type { NamedWay } from '../way.ts';
+
+const { subset, balancer, outlier } = defaultServicePolicy;
+
+/** All of the default policy that concerns the balancer, with every server in the subset. */
+const defaults: ClusterKnobs = { subset: { ...subset, size: 1_000 }, balancer, outlier, maxPerEndpoint: 100_000 };
+
+const success: Outcome = { kind: 'success' };
+const failure: Outcome = { kind: 'failure' };
+const noneTried: ReadonlySet<string> = new Set();
+
+export const endpointOf = (server: number): Endpoint => ({ host: `10.0.${server >> 8}.${server & 255}`, port: 80, weight: 1, priority: 0 });
+
+export function inmesh(name: string, knobs: Partial<ClusterKnobs> = {}, emit: Emit = () => {}): NamedWay {
+  const whole = { ...defaults, ...knobs };
+  return {
+    name,
+    make({ client, known, timeline, random }) {
+      const cluster = new Cluster({
+        service: 'reviews', identity: `client-${client}`, clock: timeline, random, emit,
+        knobs: () => whole, retire() {}, refresh() {},
+      });
+      const numbers = new Map<string, number>();
+      const learn = (servers: readonly number[]) => {
+        const endpoints = servers.map(endpointOf);
+        endpoints.forEach(({ host, port }, place) => numbers.set(`${host}:${port}`, servers[place]!));
+        cluster.reconcile({ endpoints, complete: true, source: 'a simulation' });
+      };
+      learn(known);
+      return {
+        send() {
+          const node = cluster.pick(noneTried)!;
+          const ticket = node.begin();
+          return {
+            server: numbers.get(node.key)!,
+            over(failed) {
+              ticket.settle(failed ? failure : success);
+              ticket.release();
+            },
+          };
+        },
+        learn,
+      };
+    },
+  };
+}
