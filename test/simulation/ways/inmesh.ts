@@ -4,6 +4,7 @@ import type { Emit } from '../../../src/core/events.ts';
 import type { Outcome } from '../../../src/core/outcome.ts';
 import { defaultServicePolicy } from '../../../src/core/policy.ts';
 import { Cluster, type ClusterKnobs } from '../../../src/balancer/cluster.ts';
+import type { PickRequest } from '../../../src/balancer/picker.ts';
 import type { NamedWay } from '../way.ts';
 
 const { subset, balancer, outlier } = defaultServicePolicy;
@@ -13,7 +14,7 @@ const defaults: ClusterKnobs = { subset: { ...subset, size: 1_000 }, balancer, o
 
 const success: Outcome = { kind: 'success' };
 const failure: Outcome = { kind: 'failure' };
-const noneTried: ReadonlySet<string> = new Set();
+const firstTry: PickRequest = { tried: new Set() };
 
 export const endpointOf = (server: number): Endpoint => ({ host: `10.0.${server >> 8}.${server & 255}`, port: 80, weight: 1, priority: 0 });
 
@@ -35,7 +36,7 @@ export function inmesh(name: string, knobs: Partial<ClusterKnobs> = {}, emit: Em
       learn(known);
       return {
         send() {
-          const node = cluster.pick(noneTried)!;
+          const node = cluster.pick(firstTry)!;
           const ticket = node.begin();
           return {
             server: numbers.get(node.key)!,
