@@ -3,6 +3,7 @@
  */
 import type { Millis } from './clock.ts';
 import { MeshError } from './errors.ts';
+import { parseHttpDate } from './http-date.ts';
 import type { OutcomeKind } from './outcome-kind.ts';
 
 export type { OutcomeKind } from './outcome-kind.ts';
@@ -50,8 +51,6 @@ export function classifyError(error: unknown): Outcome {
   return outcomes[error.outcome];
 }
 
-const IMF_FIXDATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d GMT$/;
-
 /**
  * Retry-After (RFC 9110 §10.2.3): seconds or an HTTP date. Undefined where it says nothing usable, so that nonsense means
  * an ordinary backoff and never an immediate retry; a date gone by means "now".
@@ -60,7 +59,6 @@ export function parseRetryAfter(value: string | undefined, wall: Millis): Millis
   if (value === undefined) return undefined;
   const text = value.trim();
   if (/^\d{1,10}$/.test(text)) return Number(text) * 1000;
-  if (!IMF_FIXDATE.test(text)) return undefined;
-  const at = Date.parse(text);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - wall);
+  const at = parseHttpDate(text, wall);
+  return at === undefined ? undefined : Math.max(0, at - wall);
 }
