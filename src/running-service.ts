@@ -18,7 +18,7 @@ import type { Clock, Millis } from './core/clock.ts';
 import { endpointKey, type DiscoveryState, type RefreshReason, type Watch } from './core/endpoint.ts';
 import type { MeshError } from './core/errors.ts';
 import type { Emit } from './core/events.ts';
-import { defaultServicePolicy, type DiscoverySource, type RetryKnobs, type ServiceEntry, type ServicePolicy, type Switchable } from './core/policy.ts';
+import { defaultServicePolicy, type BudgetKnobs, type DiscoverySource, type RetryKnobs, type ServiceEntry, type ServicePolicy, type Switchable } from './core/policy.ts';
 import type { Random } from './core/random.ts';
 import { resolverFor } from './discovery/resolver-for.ts';
 import type { StubResolver } from './discovery/stub-resolver.ts';
@@ -30,6 +30,7 @@ import { deadline } from './policies/deadline.ts';
 import { propagation } from './policies/propagation.ts';
 import { retry } from './policies/retry.ts';
 import type { Timeouts } from './policies/timeouts.ts';
+import { attemptTelemetry } from './telemetry/attempt-metrics.ts';
 import { recordLookup } from './telemetry/lookup-metric.ts';
 import { forgetOrigin, rememberOrigin, traceAttempts, traceCalls } from './telemetry/tracing.ts';
 import { EndpointPools } from './transport/endpoint-pools.ts';
@@ -122,7 +123,7 @@ export class RunningService {
       deadline(timeouts),
       // Above retry: a call has one place, however many attempts it needs.
       this.limit.layer,
-    )(retry({ clock, random, budget: this.budget, emit })(attempts));
+    )(retry({ clock, random, budget: this.budget, emit, observer: attemptTelemetry('retry') })(attempts));
 
     this.#watch = this.#follow(this.#source);
   }
@@ -165,7 +166,7 @@ export class RunningService {
       endpoints: this.cluster.snapshot(),
       panic: this.cluster.panic,
       circuit: this.circuit.snapshot(),
-      budget: this.budget.level,
+      budget: this.budget.level(this.#clock.now()),
       calls: { inFlight: this.limit.inFlight, queued: this.limit.queued },
       idle: this.#clock.now() - this.calledAt,
     };
@@ -205,6 +206,6 @@ function clusterKnobs({ subset, balancer, outlier, connection }: ServicePolicy, 
 }
 
 /** With retries off nothing asks the budget; it keeps what it has. */
-function budgetKnobs(knobs: Switchable<RetryKnobs>): RetryKnobs['budget'] {
+function budgetKnobs(knobs: Switchable<RetryKnobs>): BudgetKnobs {
   return knobs === 'off' ? defaultServicePolicy.retry.budget : knobs.budget;
 }

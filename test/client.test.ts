@@ -410,6 +410,40 @@ describe('the client', () => {
     expect(keys.filter((key) => key !== undefined)).toEqual(['invoice-1']);
   });
 
+  it('mints a key where asked to, the same over attempts and redirects, and none for other work', async () => {
+    const seen: string[] = [];
+    const reviews = await server((request, response) => {
+      seen.push(`${request.method} ${request.url} ${String(request.headers['idempotency-key'])}`);
+      if (seen.length === 1) return void request.socket.destroy();
+      if (request.url === '/') return void response.writeHead(307, { location: '/moved' }).end();
+      if (request.method === 'POST') return void response.writeHead(303, { location: '/receipt' }).end();
+      return void response.end('paid');
+    });
+    const mesh = reviewsAt([reviews]);
+    const pay = () => mesh.fetch('http://reviews/', { method: 'POST', body: 'pay', mesh: { idempotencyKey: true } });
+    expect(await (await pay()).text()).toBe('paid');
+    const key = seen[0]!.split(' ')[2]!;
+    expect(key).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(seen).toEqual([`POST / ${key}`, `POST / ${key}`, `POST /moved ${key}`, 'GET /receipt undefined']);
+    await (await pay()).text();
+    expect(seen.at(-2)).not.toContain(key);
+    const { body } = await mesh.request('http://reviews/moved', { method: 'PATCH', mesh: { idempotencyKey: true } });
+    await body.dump();
+    expect(seen.at(-1)).toMatch(/^PATCH \/moved [0-9a-f-]{36}$/);
+  });
+
+  it('leaves a key that the request brings as it is', async () => {
+    const seen: unknown[] = [];
+    const reviews = await server((request, response) => {
+      seen.push(request.headers['idempotency-key']);
+      if (seen.length === 1) return void request.socket.destroy();
+      return void response.end();
+    });
+    const mesh = reviewsAt([reviews]);
+    await (await mesh.fetch('http://reviews/', { method: 'POST', headers: { 'Idempotency-Key': 'invoice-1' }, mesh: { idempotencyKey: true } })).text();
+    expect(seen).toEqual(['invoice-1', 'invoice-1']);
+  });
+
   it('goes on with all other calls where the handler of one throws at its error', async () => {
     const reviews = await server((_request, response) => void response.write('begin'));
     const mesh = reviewsAt([reviews], { deadline: '120ms', attemptTimeout: 'off' });

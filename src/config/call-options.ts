@@ -27,7 +27,7 @@ const ofCall: Expectations<CallOptions> = {
   deadline: duration,
   criticality,
   retry: { fits: (value) => value === false, expected: 'false, or nothing' },
-  idempotencyKey: { fits: (value) => typeof value === 'string', expected: 'a string' },
+  idempotencyKey: { fits: (value) => typeof value === 'string', expected: 'a string, or true' },
   hashKey: { fits: (value) => typeof value === 'string' && value !== '', expected: 'a string that is not empty' },
 };
 

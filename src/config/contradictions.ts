@@ -6,6 +6,7 @@ import type { ServicePolicy } from '../core/policy.ts';
 import { formatDuration } from './duration.ts';
 import type { Path, ProblemList } from './problem.ts';
 import { describeAt } from './schema-problems.ts';
+import { addBudgetProblems } from './retry-budget.ts';
 import type { PolicySource } from './source.ts';
 
 /** `lesser` must be less than `greater`, or, unless `strictly`, the same. */
@@ -28,6 +29,7 @@ const orders: readonly Order[] = [
 
 /** `scope` is where these knobs were written: `defaults` or a service. What it inherited whole was judged where that stands. */
 export function addContradictions(policy: ServicePolicy, scope: Path, source: PolicySource, problems: ProblemList): void {
+  addBudgetProblems([...scope, 'retry', 'budget'], source, problems);
   for (const { lesser, greater, strictly, yields } of orders) {
     const less = at(policy, lesser);
     const more = at(policy, greater);

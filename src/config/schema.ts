@@ -11,6 +11,7 @@ import type { RetryCondition } from '../core/policy.ts';
 import { serviceDiscovery, serviceVersions } from './discovery.ts';
 import type { Kind } from './knob.ts';
 import { address, duration, flag, given, integer, knob, list, mapping, number, oneOf, orOff, share, size, switchable, text } from './knob.ts';
+import { retryBudget } from './retry-budget.ts';
 
 /** Node's timers end at 2³¹ − 1 ms, which is 24.8 days. */
 const LONGEST = 24 * 24 * 3_600_000;
@@ -136,14 +137,10 @@ function documentSchema(bareNumbers: boolean) {
           { max: knob(time(0, HOUR), core.retry.retryAfter.max, 'A server’s Retry-After is waited for up to this; where it asks for more, there is no retry.') },
           'Servers that say when to come back.',
         ).optional(),
-        budget: mapping(
-          {
-            perSuccess: knob(share(), core.retry.budget.perSuccess, 'What each success adds; a retry takes 100%, unless nothing was sent.'),
-            cap: knob(number(0, 100_000), core.retry.budget.cap, 'The most retries that are saved up, and what a client starts with.'),
-          },
-          'Keeps retries a small share of the traffic when everything fails.',
-        ).optional(),
+        budget: retryBudget(time),
         replayBodyUpTo: knob(size(0, 64 * 1024 ** 2), core.retry.replayBodyUpTo, 'Request bodies up to this size are kept in memory until the call has its answer.'),
+        retryOfRetry: knob(flag(), core.retry.retryOfRetry, 'Retry in turn while serving a retry. Otherwise only what was provably not sent is.'),
+        mode: knob(oneOf('enforce', 'observe'), core.retry.mode, '`observe`: decide and report, make one attempt.'),
       },
       'Failed attempts are repeated on another endpoint, within the deadline.',
     ),

@@ -28,8 +28,11 @@ export interface CallOptions {
   readonly criticality?: Criticality;
   /** `false`: this call is not retried, whatever the policy says. */
   readonly retry?: false;
-  /** Sent as `Idempotency-Key`; says that sending the request twice does its work once, so that any method may be retried. */
-  readonly idempotencyKey?: string;
+  /**
+   * Sent as `Idempotency-Key`; says that sending the request twice does its work once, so that any method may be retried. `true`:
+   * a new key (a UUID), the same for all attempts and wherever the request is redirected.
+   */
+  readonly idempotencyKey?: string | true;
   /** Calls with the same key go to the same endpoint, where the policy balances by hash. */
   readonly hashKey?: string;
 }

@@ -33,6 +33,7 @@ export const errorTable = {
   OVERLOADED: { meaning: 'Our own limit of concurrent calls is reached, and there is no place in its queue for a call of this criticality.', outcome: 'local', transient: true },
   EGRESS_DENIED: { meaning: 'The host is not in the policy, and `unknownHosts` is `deny`.', outcome: 'local', transient: false },
   INVALID_REQUEST: { meaning: 'The request cannot be sent as it is: a header, method, path or body that HTTP does not allow.', outcome: 'local', transient: false },
+  BODY_NOT_REPLAYABLE: { meaning: 'The request body is spent: it was sent once, and was too large to be kept for sending it again.', outcome: 'local', transient: false },
   CANCELLED: { meaning: 'The caller left: an AbortSignal fired, or a response body was destroyed.', outcome: 'cancelled', transient: false },
   CLIENT_CLOSED: { meaning: 'The mesh client was closed.', outcome: 'local', transient: false },
 } as const satisfies Record<string, ErrorEntry>;
@@ -40,7 +41,7 @@ export const errorTable = {
 export type ErrorCode = keyof typeof errorTable;
 
 /** Why a retry that the conditions asked for did not happen. */
-export type SuppressedReason = 'not-idempotent' | 'body-not-replayable' | 'budget' | 'deadline' | 'retry-after' | 'max-retries' | 'caller';
+export type SuppressedReason = 'not-idempotent' | 'body-not-replayable' | 'retry-of-retry' | 'budget' | 'deadline' | 'retry-after' | 'max-retries' | 'caller';
 
 /** Which limit of ours turned a call away: the knob that an operator would turn. */
 export type ShedBy = 'concurrency.max' | 'connection.maxPerEndpoint';

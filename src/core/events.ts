@@ -30,10 +30,10 @@ export interface MeshEventMap {
   'endpoint.returned': { service: string; endpoint: EndpointKey; after: Millis };
   /** So few endpoints are usable that `mode` says what happens, or no longer; it would, where it is not `enforced`. */
   'balancer.panic': { service: string; active: boolean; mode: PanicMode; ejected: number; total: number; enforced: boolean };
-  /** Another attempt begins, `delay` from now. */
-  'retry.scheduled': { service: string; attempt: number; delay: Millis; because: ErrorCode | number };
-  /** Conditions for a retry were met, and it was not made. */
-  'retry.suppressed': { service: string; attempt: number; reason: SuppressedReason; because: ErrorCode | number };
+  /** Another attempt begins, `delay` from now. `enforced: false`: it would, were `retry.mode` not `observe`. */
+  'retry.scheduled': { service: string; attempt: number; delay: Millis; because: ErrorCode | number; enforced: boolean };
+  /** Conditions for a retry were met, and it was not made. `enforced: false`: a mechanism in `observe` would not have made it. */
+  'retry.suppressed': { service: string; attempt: number; reason: SuppressedReason; because: ErrorCode | number; enforced: boolean };
   /** A limit of ours turned a call away; where it is not enforced, it would have. */
   'call.shed': { service: string; by: ShedBy; criticality: Criticality; enforced: boolean };
   'circuit.opened': { service: string; failureRate: number; requests: number; openFor: Millis };

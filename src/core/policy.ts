@@ -138,6 +138,26 @@ export interface OutlierKnobs {
   readonly mode: 'enforce' | 'observe';
 }
 
+/** Retries and hedges are paid for by successes. */
+export interface SuccessBudgetKnobs {
+  /** What each success adds; a retry takes 1, unless nothing was sent. */
+  readonly perSuccess: number;
+  /** The most that is saved up, and what a client starts with. */
+  readonly cap: number;
+}
+
+/** Retries and hedges are a share of the calls of the last while, or a rate that is always granted: GEP-3388, Finagle, Linkerd. */
+export interface WindowBudgetKnobs {
+  /** Retries per hundred calls … */
+  readonly percent: number;
+  /** … of this last while. */
+  readonly interval: Millis;
+  /** Where that share is less than this, so many are granted all the same. Each client of a fleet has them. */
+  readonly minRetryRate: { readonly count: number; readonly interval: Millis };
+}
+
+export type BudgetKnobs = SuccessBudgetKnobs | WindowBudgetKnobs;
+
 export interface RetryKnobs {
   /** Attempts beyond the first. */
   readonly maxRetries: number;
@@ -147,14 +167,14 @@ export interface RetryKnobs {
   readonly backoff: { readonly base: Millis; readonly max: Millis; readonly jitter: JitterKind };
   /** A server's Retry-After is waited for up to this; where it asks for more, there is no retry. */
   readonly retryAfter: { readonly max: Millis };
-  readonly budget: {
-    /** What each success adds; a retry takes 1, unless nothing was sent. */
-    readonly perSuccess: number;
-    /** The most that is saved up, and what a client starts with. */
-    readonly cap: number;
-  };
+  /** `observe`: what could not be paid for is reported, and made. */
+  readonly budget: BudgetKnobs & { readonly mode: Mode };
   /** Request bodies up to this size are kept in memory until the call has its answer. */
   readonly replayBodyUpTo: number;
+  /** Retry in turn while serving a retry. Else only what was provably not sent is: retries of retries multiply at every hop. */
+  readonly retryOfRetry: boolean;
+  /** `observe`: decide and report, make one attempt. */
+  readonly mode: Mode;
 }
 
 export interface CircuitKnobs {
@@ -243,8 +263,10 @@ export const defaultServicePolicy = {
     methods: ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'],
     backoff: { base: 25, max: 250, jitter: 'full' },
     retryAfter: { max: 5 * SECOND },
-    budget: { perSuccess: 0.1, cap: 10 },
+    budget: { perSuccess: 0.1, cap: 10, mode: 'enforce' },
     replayBodyUpTo: 64 * 1024,
+    retryOfRetry: false,
+    mode: 'enforce',
   },
   circuit: { failureRate: 0.5, window: 10 * SECOND, minRequests: 20, openFor: 5 * SECOND, maxOpenFor: 1 * MINUTE },
   concurrency: { max: 1024, queue: 1024, mode: 'enforce' },
@@ -259,6 +281,8 @@ export const defaultServicePolicy = {
 export const onceSwitchedOn = {
   outlier: { successRate: { threshold: 0.8, window: 10 * SECOND, minRequests: 5 } },
 } as const;
+/** What a budget of the other shape leaves unsaid: GEP-3388's own defaults. */
+export const defaultWindowBudget: WindowBudgetKnobs = { percent: 20, interval: 10 * SECOND, minRetryRate: { count: 10, interval: 1 * SECOND } };
 
 /** `reviews`, or `reviews:9080`: a port given here must be the request's. */
 export interface HostPattern {

@@ -1,6 +1,21 @@
 /**
  * Retry conditions: which results of an attempt the policy wants retried. The names are Envoy's (`retry_on` of its router
- * filter) and mean the same; `timeout` and `overload` are ours, for what Envoy hides in `5xx` and `envoy-ratelimited`.
+ * filter), and what each covers is what it covers there:
+ *
+ *                       a reply of            no connection    broken before a reply    no headers in time
+ *     connect-failure                              ×
+ *     refused-stream                                               provably unsent
+ *     reset                                        ×                     ×                     Envoy
+ *     gateway-error     502 503 504                ×                     ×                     Envoy
+ *     5xx               500 to 599                 ×                     ×                       ×
+ *     timeout                                                                                   ×
+ *     retriable-4xx     409
+ *     overload          429, 503 with Retry-After
+ *     a number          that status
+ *
+ * To a caller behind Envoy no connection and a broken one are 503s, which is why `gateway-error` has them. `timeout` and
+ * `overload` are ours. Envoy's per-try timeout falls under `reset` and `gateway-error` as well; here only `timeout` and `5xx` ask
+ * for a retry of what took too long. A slow service is one that has too much to do, and these are the retries that add most.
  *
  * Whether such a retry is also safe is another question: idempotency.ts.
  */
@@ -49,11 +64,11 @@ function errorMeets(condition: RetryCondition, { code, sent }: MeshError): boole
     case 'refused-stream':
       return code === 'CONNECTION_RESET' && sent === 'no';
     case 'reset':
-      return code === 'CONNECTION_RESET';
+    case 'gateway-error':
+      return code === 'CONNECT_FAILED' || code === 'CONNECTION_RESET';
     case 'timeout':
       return code === 'ATTEMPT_TIMEOUT';
     case '5xx':
-      // "Any 5xx, or no answer at all": to whoever stands behind Envoy these are 503 and 504.
       return code === 'CONNECT_FAILED' || code === 'CONNECTION_RESET' || code === 'ATTEMPT_TIMEOUT';
     default:
       return false;

@@ -48,6 +48,11 @@ interface CallTrace {
   readonly context: Context;
 }
 
+/** The span of a call that is recorded, for whoever has something to say about it. */
+export function spanOf(call: Call): Span | undefined {
+  return (call.trace as CallTrace | undefined)?.span;
+}
+
 /** Topmost: the time in our queues and backoffs is part of the call. */
 export function traceCalls(deps: { readonly clock: Clock }): Layer<Call> {
   const tracer = trace.getTracer(SCOPE);
@@ -79,10 +84,7 @@ export function traceAttempts(): Layer<Attempt> {
       const { call } = attempt;
       const callTrace = call.trace as CallTrace | undefined;
       const { telemetry, propagate } = call.policy;
-      if (callTrace?.span !== undefined) {
-        if (attempt.number > 1) callTrace.span.addEvent('inmesh.retry', { 'inmesh.attempt': attempt.number });
-        if (telemetry.spans === 'attempts') return recordAttempt(attempt, callTrace, next, tracer);
-      }
+      if (callTrace?.span !== undefined && telemetry.spans === 'attempts') return recordAttempt(attempt, callTrace, next, tracer);
       return propagate.trace ? send(attempt, callTrace?.context ?? context.active(), false, next) : next(attempt);
     };
 }
@@ -147,9 +149,6 @@ class RecordedCall implements ReplyObserver {
     if (error !== undefined) this.#outcome = outcomeOf(error);
     span.setAttribute('inmesh.attempts', this.#call.attempts);
     span.setAttribute('inmesh.outcome', this.#outcome);
-    if (error instanceof MeshError && error.retrySuppressed !== undefined) {
-      span.addEvent('inmesh.retry.suppressed', { 'inmesh.reason': error.retrySuppressed });
-    }
     if (error instanceof MeshError && error.shedBy !== undefined) span.setAttribute('inmesh.shed.by', error.shedBy);
     // A 404 is work done. That the CLIENT span below calls it an error is the convention for those, not for this one.
     if (error !== undefined) markThrown(span, error);

@@ -5,6 +5,7 @@
  * It keeps its state under a symbol, not in #private fields: `dispatcher.compose()` returns a Proxy, on which private
  * fields throw.
  */
+import { randomUUID } from 'node:crypto';
 import { stringify } from 'node:querystring';
 import type { Dispatcher as UndiciDispatcher } from 'undici';
 import type { CallOptions, HeaderList, MeshRequest, Reply } from '../core/call.ts';
@@ -78,7 +79,10 @@ export class MeshDispatcher extends Dispatcher {
 export class CallDispatcher extends Dispatcher {
   readonly [port]: MeshPort;
   readonly callOptions: CallOptions;
-  first: { readonly at: Millis; readonly request: string } | undefined;
+  first: { readonly at: Millis; readonly method: string; readonly origin: string } | undefined;
+  /** One for all hops: they are the same work, wherever it is done in the end. */
+  minted: string | undefined;
+  readonly mint = (): string => (this.minted ??= randomUUID());
 
   constructor(mesh: MeshDispatcher, callOptions: CallOptions) {
     super();
@@ -88,16 +92,19 @@ export class CallDispatcher extends Dispatcher {
 
   override dispatch(options: MeshDispatchOptions, handler: UndiciDispatcher.DispatchHandler): boolean {
     const now = this[port].now();
-    const request = `${options.method} ${String(options.origin)}`;
-    this.first ??= { at: now, request };
+    const { method } = options;
+    const origin = String(options.origin);
+    this.first ??= { at: now, method, origin };
     const { idempotencyKey, ...others } = this.callOptions;
-    const mesh = idempotencyKey !== undefined && request === this.first.request ? this.callOptions : others;
-    return dispatchThrough(this[port], { ...options, mesh }, handler, now - this.first.at);
+    // What another method asks for is other work. A key that somebody chose is for the server that he chose it for.
+    const same = method === this.first.method && (idempotencyKey === true || origin === this.first.origin);
+    const mesh = idempotencyKey !== undefined && same ? this.callOptions : others;
+    return dispatchThrough(this[port], { ...options, mesh }, handler, now - this.first.at, this.mint);
   }
 }
 
 /** Always true: it never asks the caller to hold back, for what is too much waits in the policy's bounded queue or fails there. */
-function dispatchThrough(mesh: MeshPort, options: MeshDispatchOptions, handler: UndiciDispatcher.DispatchHandler, elapsed = 0): boolean {
+function dispatchThrough(mesh: MeshPort, options: MeshDispatchOptions, handler: UndiciDispatcher.DispatchHandler, elapsed = 0, mint: () => string = randomUUID): boolean {
   if (typeof handler !== 'object' || handler === null) throw new TypeError('handler must be an object');
   const sink = callerSink(handler as RawHandler | NewHandler);
   let request: IncomingRequest;
@@ -109,11 +116,19 @@ function dispatchThrough(mesh: MeshPort, options: MeshDispatchOptions, handler: 
   }
   const direct = mesh.passthrough(request.scheme, request.authority);
   if (direct !== undefined) return direct.dispatch(options, handler);
-  new CallerCall(sink).run(mesh, request, options.mesh ?? noOptions, elapsed);
+  new CallerCall(sink).run(mesh, request, withKey(options.mesh ?? noOptions, request, mint), elapsed);
   return true;
 }
 
 const noOptions: CallOptions = {};
+
+/** `idempotencyKey: true` becomes a key, unless the request brings its own. */
+function withKey(options: CallOptions, { headers }: IncomingRequest, mint: () => string): CallOptions {
+  if (options.idempotencyKey !== true) return options;
+  const { idempotencyKey: _wanted, ...others } = options;
+  const own = headers.some((name, index) => index % 2 === 0 && String(name).toLowerCase() === 'idempotency-key' && headers[index + 1]!.length > 0);
+  return own ? others : { ...others, idempotencyKey: mint() };
+}
 
 /** The caller's end of a call: starts it, may leave it, is told its end. */
 class CallerCall implements CallControl {

@@ -7,6 +7,7 @@
  */
 import { Blob } from 'node:buffer';
 import type { RequestBody } from '../core/call.ts';
+import { MeshError } from '../core/errors.ts';
 
 /** Undefined for no body. `limit` is the policy's `replayBodyUpTo`, in bytes. */
 export function requestBody(body: unknown, limit: number): RequestBody | undefined {
@@ -77,7 +78,7 @@ class StreamedBody implements RequestBody {
   }
 
   open(): AsyncIterable<unknown> {
-    if (this.#dropped > 0) throw new Error('a request body that was not kept cannot be sent again');
+    if (this.#dropped > 0) throw new MeshError('BODY_NOT_REPLAYABLE', `of the request body, of which up to ${this.#limit} bytes are kept, the beginning is gone`);
     this.#reader += 1;
     return (this.#opened = this.#read(this.#reader));
   }

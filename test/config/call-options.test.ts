@@ -32,7 +32,7 @@ describe('options of a call', () => {
     [{ criticality: 'urgent' }, 'mesh.criticality: "urgent" (expected: critical-plus, critical, sheddable-plus, sheddable)'],
     [{ criticality: 0 }, 'mesh.criticality: 0 (expected: critical-plus, critical, sheddable-plus, sheddable)'],
     [{ retry: true }, 'mesh.retry: true (expected: false, or nothing)'],
-    [{ idempotencyKey: 7 }, 'mesh.idempotencyKey: 7 (expected: a string)'],
+    [{ idempotencyKey: 7 }, 'mesh.idempotencyKey: 7 (expected: a string, or true)'],
     [{ hashKey: '' }, 'mesh.hashKey: "" (expected: a string that is not empty)'],
   ])('are refused with place, value and expectation: %o', (options, message) => {
     expect(refusal(options)).toMatchObject({ code: 'INVALID_REQUEST', service: 'reviews', outcome: 'local', sent: 'no', message: `reviews: ${message}` });

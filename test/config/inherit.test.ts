@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { defaultPolicy, defaultServicePolicy as core } from '../../src/core/policy.ts';
+import { defaultPolicy, defaultServicePolicy as core, defaultWindowBudget } from '../../src/core/policy.ts';
 import type { PolicyDocument } from '../../src/config/schema.ts';
 import { accepted, acceptedObject } from './refusal.ts';
 
@@ -51,6 +51,19 @@ test('a mapping after an off switches on, with the built-in values below', () =>
 test('the balancer may be named alone and keeps what it inherits', () => {
   expect(service('version: 1\ndefaults: { balancer: { decay: 5s } }\nservices: { a: { balancer: peak-ewma } }')?.balancer).toEqual({ ...core.balancer, decay: 5000 });
   expect(service('version: 1\nservices: { a: { balancer: { type: peak-ewma, failurePenalty: 2s } } }')?.balancer).toEqual({ ...core.balancer, failurePenalty: 2000 });
+});
+
+test('a retry budget of the other shape starts from that shape’s own defaults, and says nothing about what both have', () => {
+  const budgets = (defaults: string, own: string) => {
+    const { policy } = accepted(`version: 1\ndefaults: { retry: ${defaults} }\nservices: { a: { retry: { budget: ${own} } } }`).services.get('a')!;
+    return policy.retry === 'off' ? 'off' : policy.retry.budget;
+  };
+  expect(budgets('{}', '{ percent: 30 }')).toEqual({ ...defaultWindowBudget, percent: 30, mode: 'enforce' });
+  expect(budgets('{ budget: { mode: observe } }', '{ minRetryRate: { count: 3 } }')).toEqual({ ...defaultWindowBudget, minRetryRate: { count: 3, interval: 1000 }, mode: 'observe' });
+  expect(budgets('{ budget: { interval: 1m } }', '{ percent: 30 }')).toEqual({ ...defaultWindowBudget, interval: 60_000, percent: 30, mode: 'enforce' });
+  expect(budgets('{ budget: { interval: 1m } }', '{ cap: 3 }')).toEqual({ ...core.retry.budget, cap: 3 });
+  expect(budgets('{ budget: { interval: 1m } }', '{ mode: observe }')).toEqual({ ...defaultWindowBudget, interval: 60_000, mode: 'observe' });
+  expect(budgets('off', '{ percent: 30 }')).toEqual({ ...defaultWindowBudget, percent: 30, mode: 'enforce' });
 });
 
 test('every unit becomes what core counts in', () => {

@@ -5,39 +5,39 @@ import { RetryBudget } from '../../src/policies/budget.ts';
 describe('retry budget', () => {
   it('starts full, and when nothing succeeds ends there', () => {
     const budget = new RetryBudget(() => ({ perSuccess: 0.1, cap: 10 }));
-    for (let retry = 0; retry < 10; retry += 1) expect(budget.withdraw()).toBe(true);
-    expect(budget.withdraw()).toBe(false);
-    expect(budget.level).toBe(0);
+    for (let retry = 0; retry < 10; retry += 1) expect(budget.withdraw(0)).toBe(true);
+    expect(budget.withdraw(0)).toBe(false);
+    expect(budget.level(0)).toBe(0);
   });
 
   it('ten successes of a tenth buy one retry, in binary too', () => {
     const budget = new RetryBudget(() => ({ perSuccess: 0.1, cap: 1 }));
-    budget.withdraw();
+    budget.withdraw(0);
     for (let success = 0; success < 9; success += 1) budget.deposit();
-    expect(budget.withdraw()).toBe(false);
+    expect(budget.withdraw(0)).toBe(false);
     budget.deposit();
-    expect(budget.withdraw()).toBe(true);
-    expect(budget.withdraw()).toBe(false);
+    expect(budget.withdraw(0)).toBe(true);
+    expect(budget.withdraw(0)).toBe(false);
   });
 
   it('saves up no more than its cap', () => {
     let knobs = { perSuccess: 1, cap: 3 };
     const budget = new RetryBudget(() => knobs);
     for (let success = 0; success < 100; success += 1) budget.deposit();
-    expect(budget.level).toBe(3);
+    expect(budget.level(0)).toBe(3);
     knobs = { perSuccess: 1, cap: 10 };
-    expect(budget.level).toBe(3);
+    expect(budget.level(0)).toBe(3);
   });
 
   it('feels a reload at once, and forgets nothing', () => {
     let knobs = { perSuccess: 0.5, cap: 10 };
     const budget = new RetryBudget(() => knobs);
-    for (let retry = 0; retry < 4; retry += 1) budget.withdraw();
+    for (let retry = 0; retry < 4; retry += 1) budget.withdraw(0);
     knobs = { perSuccess: 0.5, cap: 20 };
-    expect(budget.level).toBe(6);
+    expect(budget.level(0)).toBe(6);
     knobs = { perSuccess: 0.5, cap: 2 };
-    expect(budget.level).toBe(2);
-    expect([budget.withdraw(), budget.withdraw(), budget.withdraw()]).toEqual([true, true, false]);
+    expect(budget.level(0)).toBe(2);
+    expect([budget.withdraw(0), budget.withdraw(0), budget.withdraw(0)]).toEqual([true, true, false]);
   });
 
   it('never pays for more than cap + perSuccess · successes', () => {
@@ -49,7 +49,7 @@ describe('retry budget', () => {
           if (success) {
             budget.deposit();
             successes += 1;
-          } else if (budget.withdraw()) retries += 1;
+          } else if (budget.withdraw(0)) retries += 1;
           expect(retries).toBeLessThanOrEqual(cap + perSuccess * successes + 1e-6);
         }
       }),

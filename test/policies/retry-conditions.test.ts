@@ -34,9 +34,9 @@ describe('retry conditions', () => {
   });
 
   it('of errors', () => {
-    expect(namesForError(new MeshError('CONNECT_FAILED', ''))).toEqual(['connect-failure', '5xx']);
-    expect(namesForError(new MeshError('CONNECTION_RESET', '', { sent: 'no' }))).toEqual(['refused-stream', 'reset', '5xx']);
-    expect(namesForError(new MeshError('CONNECTION_RESET', '', { sent: 'maybe' }))).toEqual(['reset', '5xx']);
+    expect(namesForError(new MeshError('CONNECT_FAILED', ''))).toEqual(['connect-failure', 'reset', 'gateway-error', '5xx']);
+    expect(namesForError(new MeshError('CONNECTION_RESET', '', { sent: 'no' }))).toEqual(['refused-stream', 'reset', 'gateway-error', '5xx']);
+    expect(namesForError(new MeshError('CONNECTION_RESET', '', { sent: 'maybe' }))).toEqual(['reset', 'gateway-error', '5xx']);
     expect(namesForError(new MeshError('ATTEMPT_TIMEOUT', ''))).toEqual(['5xx', 'timeout']);
     for (const code of ['CANCELLED', 'DEADLINE_EXCEEDED', 'CIRCUIT_OPEN', 'OVERLOADED', 'NO_ENDPOINTS', 'DISCOVERY_FAILED', 'INVALID_REQUEST', 'CLIENT_CLOSED'] as const) {
       expect(namesForError(new MeshError(code, ''))).toEqual([]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Attempt, Reply } from '../../src/core/call.ts';
+import type { Attempt, Call, Reply } from '../../src/core/call.ts';
 import { MeshError } from '../../src/core/errors.ts';
 import type { MeshEventMap, MeshEventName } from '../../src/core/events.ts';
 import { defaultServicePolicy, type RetryKnobs } from '../../src/core/policy.ts';
@@ -65,8 +65,8 @@ describe('retry', () => {
     expect(setting.attempts.map(({ number }) => number)).toEqual([1, 2, 3]);
     expect(new Set(setting.attempts.map(({ cancellation }) => cancellation)).size).toBe(3);
     expect(setting.events).toEqual([
-      ['retry.scheduled', { service: 'reviews', attempt: 2, delay: 25, because: 'CONNECT_FAILED' }],
-      ['retry.scheduled', { service: 'reviews', attempt: 3, delay: 50, because: 'CONNECT_FAILED' }],
+      ['retry.scheduled', { service: 'reviews', attempt: 2, delay: 25, because: 'CONNECT_FAILED', enforced: true }],
+      ['retry.scheduled', { service: 'reviews', attempt: 3, delay: 50, because: 'CONNECT_FAILED', enforced: true }],
     ]);
   });
 
@@ -85,7 +85,7 @@ describe('retry', () => {
     const setting = setUp(replies);
     expect(await outcome(setting)).toBe(replies[2]);
     expect(replies.map(({ discarded }) => discarded)).toEqual([true, true, false]);
-    expect(suppressed(setting)).toEqual([{ service: 'reviews', attempt: 3, reason: 'max-retries', because: 503 }]);
+    expect(suppressed(setting)).toEqual([{ service: 'reviews', attempt: 3, reason: 'max-retries', because: 503, enforced: true }]);
   });
 
   it('tells the last error how many attempts there were and what may have been sent', async () => {
@@ -111,7 +111,7 @@ describe('retry', () => {
   it('never sends a POST twice without proof that it did not leave', async () => {
     const setting = setUp([reset()], {}, { request: { method: 'POST' } });
     expect(await outcome(setting)).toMatchObject({ code: 'CONNECTION_RESET', attempts: 1, sent: 'maybe', retrySuppressed: 'not-idempotent' });
-    expect(suppressed(setting)).toEqual([{ service: 'reviews', attempt: 1, reason: 'not-idempotent', because: 'CONNECTION_RESET' }]);
+    expect(suppressed(setting)).toEqual([{ service: 'reviews', attempt: 1, reason: 'not-idempotent', because: 'CONNECTION_RESET', enforced: true }]);
     const answered = setUp([new FakeReply(503)], {}, { request: { method: 'POST' } });
     await outcome(answered);
     expect([answered.attempts.length, suppressed(answered).length]).toEqual([1, 1]);
@@ -168,7 +168,7 @@ describe('retry', () => {
     expect(setting.times).toEqual([0, 2000]);
     const tooLong = setUp([new FakeReply(503, { 'retry-after': '6' }), ok()]);
     expect(await outcome(tooLong)).toMatchObject({ status: 503 });
-    expect(suppressed(tooLong)).toEqual([{ service: 'reviews', attempt: 1, reason: 'retry-after', because: 503 }]);
+    expect(suppressed(tooLong)).toEqual([{ service: 'reviews', attempt: 1, reason: 'retry-after', because: 503, enforced: true }]);
   });
 
   it('reads a Retry-After date by the time of day, and backs off as ever where it says nothing', async () => {
@@ -187,7 +187,7 @@ describe('retry', () => {
     const setting = setUp([reset()], {}, { deadline: 60 });
     expect(await outcome(setting)).toMatchObject({ retrySuppressed: 'deadline', attempts: 2 });
     expect(setting.times).toEqual([0, 25]);
-    expect(setting.budget.level).toBe(9);
+    expect(setting.budget.level(0)).toBe(9);
   });
 
   it('begins nothing after the deadline either where the process stood still', async () => {
@@ -234,7 +234,7 @@ describe('retry', () => {
   });
 
   it('spends a budget that only successes fill', async () => {
-    const setting = setUp([reset()], { budget: { perSuccess: 0.5, cap: 3 } });
+    const setting = setUp([reset()], { budget: { perSuccess: 0.5, cap: 3, mode: 'enforce' } });
     await outcome(setting);
     const second = setting.run(fakeCall({ policy: setting.call.policy, startedAt: setting.clock.now() }));
     await setting.clock.advance(1000);
@@ -246,20 +246,73 @@ describe('retry', () => {
   it('spends nothing on a retry that is refused, and earns with every success', async () => {
     const setting = setUp([reset()], {}, { request: { method: 'POST' } });
     await outcome(setting);
-    expect(setting.budget.level).toBe(10);
-    const earning = setUp([reset(), ok()], { budget: { perSuccess: 0.1, cap: 10 } });
+    expect(setting.budget.level(0)).toBe(10);
+    const earning = setUp([reset(), ok()], { budget: { perSuccess: 0.1, cap: 10, mode: 'enforce' } });
     await outcome(earning);
-    expect(earning.budget.level).toBeCloseTo(9.1);
+    expect(earning.budget.level(0)).toBeCloseTo(9.1);
     const failing = setUp([reset(), new FakeReply(500)]);
     await outcome(failing);
-    expect(failing.budget.level).toBe(9);
+    expect(failing.budget.level(0)).toBe(9);
   });
 
   it('takes nothing for a retry of what was never sent: a replica that is gone must not use up what resets will need', async () => {
-    const setting = setUp([refused()], { budget: { perSuccess: 0, cap: 0 } });
+    const setting = setUp([refused()], { budget: { perSuccess: 0, cap: 0, mode: 'enforce' } });
     expect(await outcome(setting)).toMatchObject({ code: 'CONNECT_FAILED', attempts: 3, retrySuppressed: 'max-retries' });
-    const mixed = setUp([refused(), reset()], { budget: { perSuccess: 0, cap: 0 } });
+    const mixed = setUp([refused(), reset()], { budget: { perSuccess: 0, cap: 0, mode: 'enforce' } });
     expect(await outcome(mixed)).toMatchObject({ code: 'CONNECTION_RESET', attempts: 2, retrySuppressed: 'budget' });
+  });
+
+  it('while serving a retry, sends again only what was provably not sent: retries of retries multiply at every hop', async () => {
+    const serving = setUp([new FakeReply(503)], {}, { servingRetry: true });
+    expect(await outcome(serving)).toMatchObject({ status: 503 });
+    expect([serving.attempts.length, suppressed(serving)]).toEqual([1, [{ service: 'reviews', attempt: 1, reason: 'retry-of-retry', because: 503, enforced: true }]]);
+    const broken = setUp([reset()], {}, { servingRetry: true });
+    expect(await outcome(broken)).toMatchObject({ attempts: 1, retrySuppressed: 'retry-of-retry' });
+    const unsent = setUp([refused(), ok()], {}, { servingRetry: true });
+    expect(await outcome(unsent)).toMatchObject({ status: 200 });
+    const allowed = setUp([reset(), ok()], { retryOfRetry: true }, { servingRetry: true });
+    expect(await outcome(allowed)).toMatchObject({ status: 200 });
+  });
+
+  it('observe: says what it would do, and makes one attempt', async () => {
+    const setting = setUp([reset()], { mode: 'observe' });
+    expect(await outcome(setting)).toMatchObject({ code: 'CONNECTION_RESET', attempts: 1 });
+    expect(setting.events).toEqual([['retry.scheduled', { service: 'reviews', attempt: 2, delay: 25, because: 'CONNECTION_RESET', enforced: false }]]);
+    const post = setUp([reset()], { mode: 'observe' }, { request: { method: 'POST' } });
+    await outcome(post);
+    expect(suppressed(post)).toMatchObject([{ reason: 'not-idempotent', enforced: false }]);
+  });
+
+  it('with a budget that is only observed, makes the retry that could not be paid for, and says so', async () => {
+    const setting = setUp([reset(), ok()], { budget: { perSuccess: 0, cap: 0, mode: 'observe' } });
+    expect(await outcome(setting)).toMatchObject({ status: 200 });
+    expect(setting.events).toEqual([
+      ['retry.suppressed', { service: 'reviews', attempt: 1, reason: 'budget', because: 'CONNECTION_RESET', enforced: false }],
+      ['retry.scheduled', { service: 'reviews', attempt: 2, delay: 25, because: 'CONNECTION_RESET', enforced: true }],
+    ]);
+  });
+
+  it('counts each call once in a budget that is a share of the calls, however many attempts it gets', async () => {
+    const budget = { percent: 50, interval: 10_000, minRetryRate: { count: 0, interval: 1000 }, mode: 'enforce' } as const;
+    const setting = setUp([reset()], { budget });
+    for (let call = 0; call < 3; call += 1) void setting.run();
+    await setting.clock.advance(1000);
+    expect([setting.attempts.length, suppressed(setting).length]).toEqual([3 + 1, 3]);
+  });
+
+  it('tells whoever keeps the call’s span', async () => {
+    const told: unknown[] = [];
+    const clock = new VirtualClock();
+    const policy = { ...defaultServicePolicy.retry, maxRetries: 1 };
+    const observer = {
+      again: (call: Call, enforced: boolean) => void told.push(['again', call.attempts, enforced]),
+      suppressed: (call: Call, reason: string, enforced: boolean) => void told.push([reason, call.attempts, enforced]),
+    };
+    const service = retry({ clock, random: { next: () => 0.5 }, budget: new RetryBudget(() => policy.budget), emit: () => {}, observer })(async () => new FakeReply(503));
+    const result = service(fakeCall({ policy: { retry: policy } }));
+    await clock.advance(1000);
+    await result;
+    expect(told).toEqual([['again', 1, true], ['max-retries', 2, true]]);
   });
 
   it('shows its name in the trace of an error', async () => {

@@ -26,7 +26,7 @@ interface Fate {
 const retries: RetryKnobs = {
   ...defaultServicePolicy.retry,
   on: ['5xx', 'reset', 'connect-failure', 'overload', 'timeout'],
-  budget: { perSuccess: 0.1, cap: 5 },
+  budget: { perSuccess: 0.1, cap: 5, mode: 'enforce' },
 };
 
 const policy: ServicePolicy = {

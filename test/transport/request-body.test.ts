@@ -46,6 +46,7 @@ describe('a request body', () => {
     const body = requestBody(letters('aaaa', 'bbbb', 'cccc'), 6)!;
     expect(await read(body.open())).toBe('aaaabbbbcccc');
     expect(body.replayable).toBe(false);
+    expect(() => body.open()).toThrow(expect.objectContaining({ code: 'BODY_NOT_REPLAYABLE' }));
   });
 
   it('loses no chunk between an abandoned attempt and the next one', async () => {
