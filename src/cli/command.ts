@@ -15,8 +15,6 @@ export interface Terminal {
 export type ExitCode = 0 | 1 | 2;
 
 export interface Command {
-  /** One line, for `inmesh --help`. */
-  readonly summary: string;
   /** For `inmesh <command> --help`. */
   readonly help: string;
   /** Without the command's own name. Rejects with UsageError where the arguments are wrong. */

@@ -1,17 +1,27 @@
 #!/usr/bin/env node
 /**
- * inmesh on the command line: a table of commands, and the way to them. Everything that a command needs comes with it, so `inmesh resolve`
- * starts without loading an HTTP client, a schema checker or OpenTelemetry.
+ * inmesh on the command line: a table of commands, and the way to them. Everything that a command needs is loaded with it alone, so
+ * `inmesh resolve` starts without an HTTP client, a schema checker or OpenTelemetry.
  */
 import { readFileSync } from 'node:fs';
 import { UsageError, didYouMean, parseArguments } from './arguments.ts';
 import type { Command, ExitCode, Terminal } from './command.ts';
-import { resolve } from './commands/resolve.ts';
 import { printable } from './printable.ts';
 
-const commands: ReadonlyMap<string, Command> = new Map([['resolve', resolve]]);
+interface Listed {
+  /** One line, for `inmesh --help`. */
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
 
-const help = `inmesh: looks at what the mesh's client sees
+const commands: ReadonlyMap<string, Listed> = new Map<string, Listed>([
+  ['validate', { summary: 'say everything that is wrong with a policy, before it ships', load: async () => (await import('./commands/validate.ts')).validate }],
+  ['resolve', { summary: 'look a name up as the client does, and show everything on the way', load: async () => (await import('./commands/resolve.ts')).resolve }],
+  ['init', { summary: 'write a policy file to begin with', load: async () => (await import('./commands/init.ts')).init }],
+  ['schema', { summary: 'print the policy file’s JSON Schema', load: async () => (await import('./commands/schema.ts')).schema }],
+]);
+
+const help = `inmesh: checks policies, and looks at what the mesh's client sees
 
 Usage
   inmesh <command> [arguments]
@@ -24,15 +34,16 @@ Options
   --version  the version of inmesh
 
 Exit codes
-  0  found
-  1  nothing found, or failed
+  0  found, or valid
+  1  nothing found, not valid, or failed
   2  called wrongly
 `;
 
 async function main(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   const [first, ...rest] = args;
-  const command = commands.get(first ?? '');
-  if (command !== undefined) {
+  const listed = commands.get(first ?? '');
+  if (listed !== undefined) {
+    const command = await listed.load();
     if (!asksForHelp(rest)) return command.run(rest, terminal);
     terminal.write(command.help);
     return 0;
@@ -54,9 +65,9 @@ function asksForHelp(args: readonly string[]): boolean {
   return options.includes('--help') || options.includes('-h');
 }
 
-/** This file is built into `dist`, beside which package.json is. */
+/** This file is built into `dist/cli`. */
 function version(): string {
-  return (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+  return (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 }
 
 // `inmesh resolve … | head` closes the pipe when it has seen enough.

@@ -10,7 +10,7 @@ import type { Policy } from '../core/policy.ts';
 import { parsePolicyFiles, parsePolicyObject } from './parse-policy.ts';
 import type { ParsedPolicy } from './parse-policy.ts';
 import { decode, hashOf, readPolicyFiles, unusable } from './policy-files.ts';
-import { policyError, quote } from './problem.ts';
+import { policyError, problemText, quote } from './problem.ts';
 import { objectSourceName } from './read-object.ts';
 import type { PolicyDocument } from './schema.ts';
 import type { PolicySource } from './source.ts';
@@ -50,7 +50,7 @@ export function loadPolicy(given: GivenPolicy | undefined, env: NodeJS.ProcessEn
   if (given !== undefined) {
     const { policy, warnings, source } = accepted(parsePolicyObject(given, env));
     const hash = createHash('sha256').update(JSON.stringify(source.data)).digest('hex');
-    return { policy, source: 'options', hash, warnings, written: source };
+    return { policy, source: 'options', hash, warnings: warnings.map(problemText), written: source };
   }
   const warning = `no policy: $INMESH_POLICY is not set and there is no ${usual}; calls get the built-in defaults`;
   return { policy: defaultPolicy, source: 'built-in defaults', hash: hashOf([]), warnings: [warning], written: undefined };
@@ -70,7 +70,7 @@ export function policyPaths(given: GivenPolicy | undefined, env: NodeJS.ProcessE
 export function fromFiles({ paths, origin }: PolicyPaths, env: NodeJS.ProcessEnv): LoadedPolicy {
   const files = readPolicyFiles(paths, origin);
   const parsed = accepted(parsePolicyFiles(files.map((file) => ({ name: file.path, text: decode(file) })), env));
-  return { policy: parsed.policy, source: paths.join(', '), hash: hashOf(files), warnings: parsed.warnings, written: parsed.source };
+  return { policy: parsed.policy, source: paths.join(', '), hash: hashOf(files), warnings: parsed.warnings.map(problemText), written: parsed.source };
 }
 
 function accepted(parsed: ParsedPolicy): Extract<ParsedPolicy, { policy: Policy }> {

@@ -11,8 +11,8 @@ import { addContradictions } from './contradictions.ts';
 import { addDiscoveryProblems, discoverySource, refreshingOf, sourcePlaces, unionOf } from './discovery.ts';
 import { inherit } from './inherit.ts';
 import { mergeSources } from './merge-sources.ts';
-import type { Path, PolicyInvalid } from './problem.ts';
-import { problemText, ProblemList } from './problem.ts';
+import type { Path, PolicyInvalid, PolicyProblem } from './problem.ts';
+import { ProblemList } from './problem.ts';
 import { readObject } from './read-object.ts';
 import { readYaml } from './read-yaml.ts';
 import { policySchema } from './schema.ts';
@@ -22,7 +22,7 @@ import { isMap } from './source.ts';
 import type { Data, PolicySource } from './source.ts';
 
 export type ParsedPolicy =
-  | { readonly policy: Policy; readonly warnings: readonly string[]; readonly source: PolicySource }
+  | { readonly policy: Policy; readonly warnings: readonly PolicyProblem[]; readonly source: PolicySource }
   | { readonly invalid: PolicyInvalid };
 
 /** `file` is only the name that problems are told with. */
@@ -145,15 +145,15 @@ function hostText({ host, port }: HostPattern): string {
 }
 
 /** What is allowed and still looks like a mistake. */
-function suspicions(policy: Policy, source: PolicySource): readonly string[] {
-  const warnings: string[] = [];
+function suspicions(policy: Policy, source: PolicySource): readonly PolicyProblem[] {
+  const warnings: PolicyProblem[] = [];
   for (const name of policy.services.keys()) {
     for (const { path: place } of sourcePlaces(['services', name], source)) {
       const path = [...place, 'srv'];
       const srv = source.at(path);
       if (typeof srv !== 'string' || /^_[^.]+\._(?:tcp|udp)\./i.test(srv)) continue;
       const expected = 'an SRV name, which begins with _port._tcp';
-      warnings.push(problemText({ source: source.name, position: source.position(path), path, found: describeAt(source, path), expected }));
+      warnings.push({ source: source.name, position: source.position(path), path, found: describeAt(source, path), expected });
     }
   }
   return warnings;

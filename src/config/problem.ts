@@ -93,7 +93,8 @@ export function policyError(invalid: PolicyInvalid): MeshError {
 /** `policy.yaml:14:7 services.orders.retry.maxRetries: "two" (expected: integer 0–10)` */
 export function problemText(problem: PolicyProblem): string {
   const { position, path, suggestion } = problem;
-  const place = position === undefined ? problem.source : `${problem.source}:${position.line}:${position.column}`;
+  const file = position?.file ?? problem.source;
+  const place = position === undefined ? file : `${file}:${position.line}:${position.column}`;
   const hint = suggestion === undefined ? '' : `did you mean ${suggestion}? `;
   return `${place}${path.length === 0 ? '' : ` ${pathText(path)}`}: ${problem.found} (${hint}expected: ${problem.expected})`;
 }

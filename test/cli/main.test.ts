@@ -3,7 +3,7 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -11,7 +11,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { importsOf } from '../support/import-graph.ts';
 
 const path = (relative: string): string => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
-const cli = path('dist/cli.js');
+const cli = path('dist/cli/main.js');
 
 interface Ended {
   readonly code: number;
@@ -34,7 +34,7 @@ describe('inmesh', () => {
     const general = await inmesh('--help');
     expect(general).toMatchObject({ code: 0, stderr: '' });
     const commands = [...general.stdout.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map(([, name]) => name!).filter((name) => name !== 'inmesh');
-    expect(commands).toEqual(['resolve']);
+    expect(commands).toEqual(['validate', 'resolve', 'init', 'schema']);
     for (const command of commands) {
       for (const args of [['--help'], ['-h'], ['name', '--nonsense', '--help']]) {
         expect(await inmesh(command, ...args)).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining(`inmesh ${command}: `) as string });
@@ -60,9 +60,21 @@ describe('inmesh', () => {
     expect(await inmesh(...args)).toMatchObject({ code: 2, stdout: '', stderr });
   });
 
-  it('loads dns-packet and what comes with Node, and nothing else', () => {
-    const imported = importsOf('cli.js', readFileSync(cli, 'utf8'));
-    expect(imported.filter((name) => !isBuiltin(name))).toEqual(['dns-packet']);
+  it('loads with each command what that needs, and nothing else', () => {
+    const packagesOf = (command: string): string[] => {
+      const pieces = readdirSync(path('dist/cli'));
+      const [piece] = pieces.filter((name) => name.startsWith(`${command}-`));
+      const seen = new Set<string>();
+      const visit = (file: string): string[] => {
+        if (seen.has(file)) return [];
+        seen.add(file);
+        return importsOf(file, readFileSync(path(`dist/cli/${file}`), 'utf8')).flatMap((name) => (name.startsWith('./') ? visit(name.slice(2)) : name));
+      };
+      return [...new Set(visit(piece!).filter((name) => !isBuiltin(name)))].sort();
+    };
+    expect(importsOf('main.js', readFileSync(cli, 'utf8')).filter((name) => !name.startsWith('./') && !isBuiltin(name))).toEqual([]);
+    expect(packagesOf('resolve')).toEqual(['dns-packet']);
+    for (const command of ['validate', 'init', 'schema']) expect(packagesOf(command).filter((name) => !['yaml', 'zod'].includes(name))).toEqual([]);
   });
 
   it('has no colours where nobody sees them', async () => {

@@ -27,3 +27,10 @@ export function acceptedObject(document: unknown, env: NodeJS.ProcessEnv = {}): 
   if ('invalid' in parsed) throw parsed.invalid;
   return parsed.policy;
 }
+
+/** What is allowed and warned of. */
+export function suspicionsOf(text: string, env: NodeJS.ProcessEnv = {}): string[] {
+  const parsed = parsePolicy(text, 'policy.yaml', env);
+  if ('invalid' in parsed) throw parsed.invalid;
+  return parsed.warnings.map(problemText);
+}

@@ -21,7 +21,7 @@ const nameOf = (service: string): string => `_http._tcp.${service}.default.svc.c
 
 async function inmesh(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   try {
-    return { code: 0, ...(await promisify(execFile)(process.execPath, [path('dist/cli.js'), ...args], { timeout: 15_000, maxBuffer: 1e8 })) };
+    return { code: 0, ...(await promisify(execFile)(process.execPath, [path('dist/cli/main.js'), ...args], { timeout: 15_000, maxBuffer: 1e8 })) };
   } catch (error) {
     return error as { code: number; stdout: string; stderr: string };
   }

@@ -57,7 +57,6 @@ export interface ResolveArguments extends Inquiry {
 }
 
 export const resolve: Command = {
-  summary: 'look a name up as the client does, and show everything on the way',
   help,
   async run(args, terminal) {
     const { json, all, ...inquiry } = resolveArguments(args);
