@@ -13,6 +13,7 @@ import { balance } from './balancer/balance.ts';
 import { Cluster, type ClusterKnobs } from './balancer/cluster.ts';
 import type { Panic } from './balancer/candidates.ts';
 import type { EndpointSnapshot } from './balancer/snapshot.ts';
+import type { SubsetSnapshot } from './balancer/subset.ts';
 import { stack, type Attempt, type Call, type Reply, type Service, type Transport } from './core/call.ts';
 import type { Clock, Millis } from './core/clock.ts';
 import { endpointKey, type DiscoveryState, type RefreshReason, type Watch } from './core/endpoint.ts';
@@ -39,6 +40,7 @@ export interface ServiceSnapshot {
   readonly name: string;
   readonly discovery: DiscoveryState;
   readonly endpoints: readonly EndpointSnapshot[];
+  readonly subset: SubsetSnapshot;
   /** What is done because too few endpoints are usable; `observed`: nothing, but something would be. */
   readonly panic: Panic;
   readonly circuit: CircuitSnapshot;
@@ -164,6 +166,7 @@ export class RunningService {
       name: this.name,
       discovery: this.#watch.state(),
       endpoints: this.cluster.snapshot(),
+      subset: this.cluster.subset(),
       panic: this.cluster.panic,
       circuit: this.circuit.snapshot(),
       budget: this.budget.level(this.#clock.now()),

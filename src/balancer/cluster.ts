@@ -13,7 +13,7 @@ import type { Cancellation } from '../core/cancellation.ts';
 import type { Clock, Millis } from '../core/clock.ts';
 import type { Endpoint, EndpointKey, RefreshReason, Resolution } from '../core/endpoint.ts';
 import { MeshError } from '../core/errors.ts';
-import type { Emit } from '../core/events.ts';
+import type { Emit, SubsetReason } from '../core/events.ts';
 import { defaultServicePolicy, type BalancerKnobs, type OutlierKnobs, type SubsetKnobs, type Switchable } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import { chooseCandidates, noCandidates, type Candidates, type Panic } from './candidates.ts';
@@ -25,8 +25,8 @@ import { FleetTally } from './matched.ts';
 import { pickerFor } from './kinds.ts';
 import { Node, trialDueAt, type NodeContext } from './node.ts';
 import type { PickRequest } from './picker.ts';
-import { rendezvous } from './rendezvous.ts';
 import { describe, type EndpointSnapshot } from './snapshot.ts';
+import { Subset, type SubsetSnapshot } from './subset.ts';
 import { Tombstones } from './tombstones.ts';
 
 /** The knobs of a service's policy that concern the balancer. */
@@ -60,6 +60,7 @@ export class Cluster {
   readonly #context: NodeContext;
   /** All that discovery knows. */
   readonly #directory: Directory;
+  readonly #subset: Subset;
   /** Those of the directory that this process talks to … */
   #members: readonly Entry[] = [];
   /** … and what it knows of each of them. */
@@ -77,9 +78,10 @@ export class Cluster {
     this.#deps = deps;
     this.#applied = knobs();
     this.#directory = new Directory(deps.identity);
+    this.#subset = new Subset((entry) => this.#outOfUse(entry));
     this.#firstAnswer = new FirstAnswer(service, clock);
     const outlier = () => knobs().outlier;
-    const moved = (now: Millis) => this.#choose(now);
+    const moved = (now: Millis) => this.#moved(now);
     this.#ejection = new Ejection({ service, random, knobs: outlier, emit, moved, ejected: () => this.#ejected() });
     const fleet = { fleet: new FleetLatency(), tally: new FleetTally() };
     const picker = pickerFor<Node>(this.#applied.balancer.type, random);
@@ -117,7 +119,7 @@ export class Cluster {
     if (!resolution.complete && resolution.endpoints.length === 0) return;
     const first = !this.resolved;
     const change = this.#directory.learn(resolution);
-    this.#resubset();
+    this.#resubset('discovery');
     this.#firstAnswer.give();
     if (!first && change.added.length === 0 && change.removed.length === 0) return;
     const [added, removed] = [change.added.map(keyOf), change.removed.map(keyOf)];
@@ -145,6 +147,7 @@ export class Cluster {
     const knobs = this.#deps.knobs();
     const now = clock.now();
     if (knobs.subset !== this.#applied.subset || knobs.outlier !== this.#applied.outlier) this.#apply(knobs, now);
+    else if (now >= this.#subset.dueAt) this.#moved(now);
     const candidates = this.#candidates;
     if (now >= candidates.trialAt) {
       // A first attempt is the one to risk: if it fails, there is a retry. A retry goes there only when it was everywhere else.
@@ -163,6 +166,11 @@ export class Cluster {
     return new MeshError('NO_ENDPOINTS', `${this.service}: ${why}`);
   }
 
+  /** How large the subset is, and why these. */
+  subset(): SubsetSnapshot {
+    return this.#subset.snapshot();
+  }
+
   /** What is known of each endpoint of the subset, as plain data. */
   snapshot(): EndpointSnapshot[] {
     const { outlier } = this.#deps.knobs();
@@ -174,21 +182,40 @@ export class Cluster {
     const { subset, outlier } = this.#applied;
     this.#applied = knobs;
     if (knobs.outlier === 'off' && outlier !== 'off') this.#ejection.clear(now);
-    if (knobs.subset !== subset) this.#resubset();
-    else this.#choose(now);
+    if (knobs.subset !== subset) this.#resubset('policy');
+    else this.#moved(now);
+  }
+
+  /** What there is changed, or what the policy wants of it. */
+  #resubset(reason: SubsetReason): void {
+    const now = this.#deps.clock.now();
+    this.#use(this.#subset.choose(this.#directory.groups, this.#deps.knobs().subset, now), reason, now);
+  }
+
+  /** Nodes came out of use or back, or time has passed. */
+  #moved(now: Millis): void {
+    const members = this.#subset.review(now);
+    if (members === undefined) this.#choose(now);
+    else this.#use(members, 'health', now);
+  }
+
+  #outOfUse({ node }: Entry): boolean {
+    const { outlier } = this.#deps.knobs();
+    return node !== undefined && node.ejection.kind !== 'available' && outlier !== 'off' && outlier.mode === 'enforce';
   }
 
   /** Nodes for the endpoints of the subset: kept, made, and let go. */
-  #resubset(): void {
-    const now = this.#deps.clock.now();
+  #use(members: readonly Entry[], reason: SubsetReason, now: Millis): void {
     const before = this.#members;
     const left: Node[] = [];
-    this.#members = this.#subset();
+    const joined: EndpointKey[] = [];
+    this.#members = members;
     this.#subsets += 1;
     this.#nodes = this.#members.map((entry) => {
       entry.subset = this.#subsets;
       const { node: present, endpoint } = entry;
       const stays = present !== undefined && present.endpoint.generation === endpoint.generation;
+      if (!stays) joined.push(entry.key);
       if (present !== undefined && !stays) left.push(present);
       const node = stays ? present : (this.#gone.recall(endpoint, now) ?? new Node(endpoint, this.#context));
       node.endpoint = endpoint;
@@ -206,14 +233,10 @@ export class Cluster {
       this.#gone.bury(node, now);
       this.#deps.retire(node.endpoint);
     }
-  }
-
-  /** Of each priority, so that there are as many backups as there are endpoints to back up. */
-  #subset(): readonly Entry[] {
-    const { subset } = this.#deps.knobs();
-    const { groups } = this.#directory;
-    if (subset === 'off' || subset.strategy === 'off') return groups.flat();
-    return groups.flatMap((group) => (group.length <= subset.size ? group : rendezvous(group, subset.size)));
+    // Where all endpoints are in it, `endpoints.changed` has said so.
+    if (joined.length + left.length === 0 || (reason === 'discovery' && members.length === this.total)) return;
+    const { service, emit } = this.#deps;
+    emit('subset.changed', { service, reason, joined, left: left.map(({ key }) => key), size: members.length, total: this.total });
   }
 
   #choose(now: Millis): void {

@@ -8,6 +8,13 @@
  * subsets of all clients cover the endpoints as evenly as chance does, not evenly (gRFC A68 makes the same one).
  */
 import type { Entry } from './directory.ts';
+import { orderOf, whole, type SubsetStrategy } from './subset-strategy.ts';
+
+/** Remembers nothing. */
+export const rendezvousStrategy: SubsetStrategy = {
+  choose: (entries, size) => (entries.length <= size ? whole(entries) : orderOf(rendezvous(entries, 2 * size), size)),
+  dueAt: Infinity,
+};
 
 /** Up to so many, inserting each into those that are kept costs less than sorting all. */
 const FEW = 64;

@@ -14,6 +14,8 @@ export type { SuppressedReason } from './errors.ts';
 export interface MeshEventMap {
   /** Discovery gave a set that differs from the one before. */
   'endpoints.changed': { service: string; added: readonly EndpointKey[]; removed: readonly EndpointKey[]; total: number; source: string };
+  /** Other endpoints are talked to than before, of those that discovery knows. Not where they are all of them. */
+  'subset.changed': { service: string; reason: SubsetReason; joined: readonly EndpointKey[]; left: readonly EndpointKey[]; size: number; total: number };
   /** A look-up failed or was not believed; the last good set stays in use. */
   'discovery.failed': { service: string; source: string; error: Error; age: Millis | undefined };
   /** An answer was cut short by its server: endpoints may be missing, so none is removed. */
@@ -52,6 +54,9 @@ export type MeshEventName = keyof MeshEventMap;
  * large a share of its attempts, as the policy says · it failed the trial after an ejection, whatever that was for.
  */
 export type EjectionReason = 'outlier' | 'unreachable' | 'consecutive-failures' | 'success-rate' | 'trial-failed';
+
+/** Why the subset changed: what there is did · a member came out of use, or has been back for a while · what the policy wants did. */
+export type SubsetReason = 'discovery' | 'health' | 'policy';
 
 /** What machines are given to report with. */
 export type Emit = <Name extends MeshEventName>(name: Name, event: MeshEventMap[Name]) => void;
