@@ -3,7 +3,7 @@
  *
  * The way of a request, top to bottom:
  *
- *     trace → deadline → concurrency → retry → circuit → attempt timeout → propagation → trace → balancer → transport
+ *     trace → deadline → rate limit → throttle → concurrency → retry → circuit → attempt timeout → propagation → trace → balancer → transport
  *
  * The parts keep memory and never knobs; they ask for those when they use them, so a changed policy is felt at once and
  * nothing that was learnt is lost.
@@ -29,7 +29,9 @@ import { Circuit, type CircuitSnapshot } from './policies/circuit.ts';
 import { ConcurrencyLimit } from './policies/concurrency.ts';
 import { deadline } from './policies/deadline.ts';
 import { propagation } from './policies/propagation.ts';
+import { RateLimit } from './policies/rate-limit.ts';
 import { retry } from './policies/retry.ts';
+import { Throttle, type ThrottleSnapshot } from './policies/throttle.ts';
 import type { Timeouts } from './policies/timeouts.ts';
 import { attemptTelemetry } from './telemetry/attempt-metrics.ts';
 import { recordLookup } from './telemetry/lookup-metric.ts';
@@ -47,6 +49,9 @@ export interface ServiceSnapshot {
   /** Retries that could be paid for now. */
   readonly budget: number;
   readonly calls: { readonly inFlight: number; readonly queued: number };
+  readonly throttle: ThrottleSnapshot;
+  /** Calls that the rate limit would let through now; undefined where there is none. */
+  readonly rateLimit: { readonly level: number } | undefined;
   /** Milliseconds since the last call began. */
   readonly idle: Millis;
 }
@@ -70,6 +75,8 @@ export class RunningService {
   readonly cluster: Cluster;
   readonly transport: Transport;
   readonly limit: ConcurrencyLimit;
+  readonly throttle: Throttle;
+  readonly rate: RateLimit;
   readonly circuit: Circuit;
   readonly budget: RetryBudget;
   calledAt: Millis;
@@ -105,6 +112,8 @@ export class RunningService {
       retire: (endpoint) => this.transport.retire(endpoint),
     });
     this.limit = new ConcurrencyLimit({ service: name, clock, emit, capacity: () => this.cluster.size * knobs().connection.maxPerEndpoint, knobs: () => knobs().concurrency });
+    this.throttle = new Throttle({ service: name, clock, random, emit, knobs: () => knobs().throttle });
+    this.rate = new RateLimit({ service: name, clock, emit, knobs: () => knobs().rateLimit });
     this.circuit = new Circuit({ service: name, clock, emit, knobs: () => knobs().circuit });
     this.budget = new RetryBudget(() => budgetKnobs(knobs().retry));
 
@@ -123,6 +132,10 @@ export class RunningService {
       traceCalls({ clock }),
       // Above the queue, so that waiting for a turn is within it.
       deadline(timeouts),
+      // Above the queue: who has no quota does not wait to hear so. Above retry: a quota is of calls.
+      this.rate.layer,
+      // Above the queue: what will not be sent need not wait. Above retry: a refusal that a retry makes good is none.
+      this.throttle.layer,
       // Above retry: a call has one place, however many attempts it needs.
       this.limit.layer,
     )(retry({ clock, random, budget: this.budget, emit, observer: attemptTelemetry('retry') })(attempts));
@@ -171,6 +184,8 @@ export class RunningService {
       circuit: this.circuit.snapshot(),
       budget: this.budget.level(this.#clock.now()),
       calls: { inFlight: this.limit.inFlight, queued: this.limit.queued },
+      throttle: this.throttle.snapshot(),
+      rateLimit: this.rate.level === undefined ? undefined : { level: this.rate.level },
       idle: this.#clock.now() - this.calledAt,
     };
   }

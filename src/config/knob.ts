@@ -7,6 +7,7 @@ import * as z from 'zod';
 import type { Millis } from '../core/clock.ts';
 import { parseAddress } from './address.ts';
 import { durationPattern, formatDuration, parseDuration } from './duration.ts';
+import { formatRate, parseRate, ratePattern } from './rate.ts';
 import { formatShare, parseShare, sharePattern } from './share.ts';
 import { formatSize, parseSize, sizePattern } from './size.ts';
 
@@ -88,6 +89,11 @@ export function size(least: number, most: number): Kind<number, string> {
   const expected = `size ${formatSize(least)}–${formatSize(most)}, with its unit B, KiB, MiB, KB or MB`;
   const schema = written(z.string({ error: () => expected }), (text) => within(parseSize(text), least, most), expected, sizePattern);
   return { schema, expected, write: formatSize };
+}
+
+export function rate(): Kind<number, string> {
+  const expected = 'rate such as 100/s, 6000/m or 10/h';
+  return { schema: written(z.string({ error: () => expected }), parseRate, expected, ratePattern), expected, write: formatRate };
 }
 
 export function integer(least: number, most: number): Kind<number, number> {

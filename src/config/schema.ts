@@ -10,7 +10,7 @@ import { defaultPolicy, defaultServicePolicy as core, jitterKinds, onceSwitchedO
 import type { RetryCondition } from '../core/policy.ts';
 import { serviceDiscovery, serviceVersions } from './discovery.ts';
 import type { Kind } from './knob.ts';
-import { address, duration, flag, given, integer, knob, list, mapping, number, oneOf, orOff, share, size, switchable, text } from './knob.ts';
+import { address, duration, flag, given, integer, knob, list, mapping, number, oneOf, orOff, rate, share, size, switchable, text } from './knob.ts';
 import { retryBudget } from './retry-budget.ts';
 
 /** Node's timers end at 2³¹ − 1 ms, which is 24.8 days. */
@@ -161,6 +161,24 @@ function documentSchema(bareNumbers: boolean) {
         mode: knob(oneOf('enforce', 'observe'), core.concurrency.mode, '`observe`: decide and report, do not act.'),
       },
       'Bounds what this process has under way.',
+    ),
+    throttle: switchable(
+      {
+        k: knob(number(1, 100), core.throttle.k, 'Calls that are sent for each one that the service accepts …'),
+        window: knob(time(100, HOUR), core.throttle.window, '… counted over this last while …'),
+        minRequests: knob(integer(1, 1_000_000), core.throttle.minRequests, '… in which there were at least this many.'),
+        maxRejection: knob(share(), core.throttle.maxRejection, 'Largest share of the calls that is not sent.'),
+        mode: knob(oneOf('enforce', 'observe'), core.throttle.mode, '`observe`: decide and report, do not act.'),
+      },
+      'Sends fewer calls to a service that refuses most of them.',
+    ),
+    rateLimit: switchable(
+      {
+        rate: knob(rate(), onceSwitchedOn.rateLimit.rate, 'Calls per second, minute or hour.'),
+        burst: knob(integer(1, 1_000_000), onceSwitchedOn.rateLimit.burst, 'Calls at once, after a while without any; one more fails with RATE_LIMITED.'),
+        mode: knob(oneOf('enforce', 'observe'), onceSwitchedOn.rateLimit.mode, '`observe`: decide and report, do not act.'),
+      },
+      'Keeps this process to a quota. Off unless one of its keys is set.',
     ),
     propagate: mapping(
       {

@@ -31,6 +31,8 @@ export const errorTable = {
   CONNECTION_RESET: { meaning: 'The connection broke, or the answer was not HTTP, after the request had begun to leave.', outcome: 'failure', transient: true },
   CIRCUIT_OPEN: { meaning: 'Too many calls of this service failed; it is given time to recover. `retryAt` of the error says until when.', outcome: 'local', transient: true },
   OVERLOADED: { meaning: 'Our own limit of concurrent calls is reached, and there is no place in its queue for a call of this criticality.', outcome: 'local', transient: true },
+  THROTTLED: { meaning: 'The service refuses most calls, so that a part of them is not sent to it; the message says which part.', outcome: 'local', transient: true },
+  RATE_LIMITED: { meaning: 'The rate that the policy allows is used up. `retryAt` of the error says when there will be room for one more.', outcome: 'local', transient: true },
   EGRESS_DENIED: { meaning: 'The host is not in the policy, and `unknownHosts` is `deny`.', outcome: 'local', transient: false },
   INVALID_REQUEST: { meaning: 'The request cannot be sent as it is: a header, method, path or body that HTTP does not allow.', outcome: 'local', transient: false },
   BODY_NOT_REPLAYABLE: { meaning: 'The request body is spent: it was sent once, and was too large to be kept for sending it again.', outcome: 'local', transient: false },
@@ -44,7 +46,7 @@ export type ErrorCode = keyof typeof errorTable;
 export type SuppressedReason = 'not-idempotent' | 'body-not-replayable' | 'retry-of-retry' | 'budget' | 'deadline' | 'retry-after' | 'max-retries' | 'caller';
 
 /** Which limit of ours turned a call away: the knob that an operator would turn. */
-export type ShedBy = 'concurrency.max' | 'connection.maxPerEndpoint';
+export type ShedBy = 'concurrency.max' | 'connection.maxPerEndpoint' | 'throttle' | 'rateLimit';
 /** Whose deadline it is: the shortest counts. */
 export type DeadlineSource = 'policy' | 'caller' | 'inbound';
 

@@ -198,6 +198,26 @@ export interface ConcurrencyKnobs {
   readonly mode: Mode;
 }
 
+export interface ThrottleKnobs {
+  /** Calls that are sent for each one that the service accepts; at least 1. */
+  readonly k: number;
+  /** What is counted: the calls of this last while. */
+  readonly window: Millis;
+  /** With fewer calls than this in it, nothing is throttled. */
+  readonly minRequests: number;
+  /** Largest share of the calls that is not sent. */
+  readonly maxRejection: number;
+  readonly mode: Mode;
+}
+
+export interface RateLimitKnobs {
+  /** Calls per second. */
+  readonly rate: number;
+  /** Calls at once, after a while without any. */
+  readonly burst: number;
+  readonly mode: Mode;
+}
+
 export interface PropagateKnobs {
   /** Send on what remains of the deadline, as `x-envoy-expected-rq-timeout-ms` and, with gRPC, as `grpc-timeout`. */
   readonly deadline: boolean;
@@ -234,6 +254,8 @@ export interface ServicePolicy {
   readonly retry: Switchable<RetryKnobs>;
   readonly circuit: Switchable<CircuitKnobs>;
   readonly concurrency: Switchable<ConcurrencyKnobs>;
+  readonly throttle: Switchable<ThrottleKnobs>;
+  readonly rateLimit: Switchable<RateLimitKnobs>;
   readonly propagate: PropagateKnobs;
   readonly telemetry: TelemetryKnobs;
 }
@@ -270,6 +292,8 @@ export const defaultServicePolicy = {
   },
   circuit: { failureRate: 0.5, window: 10 * SECOND, minRequests: 20, openFor: 5 * SECOND, maxOpenFor: 1 * MINUTE },
   concurrency: { max: 1024, queue: 1024, mode: 'enforce' },
+  throttle: { k: 2, window: 2 * MINUTE, minRequests: 20, maxRejection: 0.8, mode: 'enforce' },
+  rateLimit: 'off',
   propagate: { deadline: true, criticality: true, retryAttempt: true, trace: true },
   telemetry: { spans: 'attempts' },
 } as const satisfies ServicePolicy;
@@ -280,6 +304,7 @@ export const defaultServicePolicy = {
  */
 export const onceSwitchedOn = {
   outlier: { successRate: { threshold: 0.8, window: 10 * SECOND, minRequests: 5 } },
+  rateLimit: { rate: 100, burst: 20, mode: 'enforce' },
 } as const;
 /** What a budget of the other shape leaves unsaid: GEP-3388's own defaults. */
 export const defaultWindowBudget: WindowBudgetKnobs = { percent: 20, interval: 10 * SECOND, minRetryRate: { count: 10, interval: 1 * SECOND } };

@@ -38,7 +38,7 @@ test('services do not share what they wrote', () => {
   expect(defaults).toEqual(core);
 });
 
-test.each(['subset', 'outlier', 'retry', 'circuit', 'concurrency', 'attemptTimeout'] as const)('%s can be switched off, for all or for one', (key) => {
+test.each(['subset', 'outlier', 'retry', 'circuit', 'concurrency', 'throttle', 'rateLimit', 'attemptTimeout'] as const)('%s can be switched off, for all or for one', (key) => {
   expect(accepted(`version: 1\ndefaults: { ${key}: off }\nservices: { a: }`).services.get('a')?.policy).toEqual({ ...core, [key]: 'off' });
   expect(service(`version: 1\nservices: { a: { ${key}: off } }`)).toEqual({ ...core, [key]: 'off' });
 });
@@ -46,6 +46,11 @@ test.each(['subset', 'outlier', 'retry', 'circuit', 'concurrency', 'attemptTimeo
 test('a mapping after an off switches on, with the built-in values below', () => {
   const text = 'version: 1\ndefaults: { retry: off, outlier: off }\nservices: { a: { retry: { maxRetries: 1 }, outlier: {} } }';
   expect(service(text)).toEqual({ ...core, retry: { ...core.retry, maxRetries: 1 } });
+});
+
+test('what is off by default is switched on by any of its keys, with values of its own below', () => {
+  expect(service('version: 1\nservices: { a: { rateLimit: { rate: 6000/m } } }')).toEqual({ ...core, rateLimit: { rate: 100, burst: 20, mode: 'enforce' } });
+  expect(service('version: 1\ndefaults: { rateLimit: { burst: 3 } }\nservices: { a: { rateLimit: { rate: 1/m } } }')?.rateLimit).toEqual({ rate: 1 / 60, burst: 3, mode: 'enforce' });
 });
 
 test('the balancer may be named alone and keeps what it inherits', () => {

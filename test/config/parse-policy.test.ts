@@ -49,7 +49,7 @@ test('an unknown key gets the known one that is nearest, and all that are known'
   ]);
 });
 
-test.each(['hedge: off', 'tls: off', 'throttle: off', 'rateLimit: off', 'healthCheck: off', 'routes: []', 'locality: off', 'slowStart: off'])(
+test.each(['hedge: off', 'tls: off', 'healthCheck: off', 'routes: []', 'locality: off', 'slowStart: off'])(
   'a knob of another version is not ignored: %s',
   (knob) => expect(refusals(inService(knob))[0]).toContain('unknown key'),
 );
@@ -89,6 +89,10 @@ test.each([
   ['outlier: { panic: { below: 50 } }', '50', 'share'],
   ['circuit: { minRequests: 0 }', '0', 'integer 1–'],
   ['concurrency: { max: 0 }', '0', 'integer 1–'],
+  ['throttle: { k: 0.5 }', '0.5', 'number 1–100'],
+  ['rateLimit: { rate: 100 }', '100', 'rate such as 100/s, 6000/m or 10/h'],
+  ['rateLimit: { rate: 0/s }', '"0/s"', 'rate such as 100/s'],
+  ['rateLimit: 100/s', '"100/s"', 'off, or a mapping of rate, burst, mode'],
   ['balancer: predictive', '"predictive"', 'peak-ewma, or a mapping'],
   ['balancer: off', '"off"', 'peak-ewma, or a mapping'],
   ['balancer: { type: hash }', '"hash"', 'peak-ewma'],

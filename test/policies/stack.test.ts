@@ -11,7 +11,9 @@ import { RetryBudget } from '../../src/policies/budget.ts';
 import { Circuit } from '../../src/policies/circuit.ts';
 import { ConcurrencyLimit } from '../../src/policies/concurrency.ts';
 import { deadline } from '../../src/policies/deadline.ts';
+import { RateLimit } from '../../src/policies/rate-limit.ts';
 import { retry } from '../../src/policies/retry.ts';
+import { Throttle } from '../../src/policies/throttle.ts';
 import { Timeouts } from '../../src/policies/timeouts.ts';
 import { fakeCall } from '../support/fake-call.ts';
 import { FakeReply } from '../support/fake-reply.ts';
@@ -36,6 +38,8 @@ const policy: ServicePolicy = {
   retry: retries,
   circuit: { failureRate: 0.5, window: 10_000, minRequests: 8, openFor: 1_000, maxOpenFor: 4_000 },
   concurrency: { max: 4, queue: 4, mode: 'enforce' },
+  throttle: { ...defaultServicePolicy.throttle, minRequests: 8 },
+  rateLimit: { rate: 50, burst: 15, mode: 'enforce' },
 };
 
 function mesh(fates: readonly Fate[]) {
@@ -44,6 +48,8 @@ function mesh(fates: readonly Fate[]) {
   const budget = new RetryBudget(() => retries.budget);
   const emit = () => {};
   const concurrency = new ConcurrencyLimit({ service: 'reviews', clock, emit, capacity: () => 0, knobs: () => policy.concurrency });
+  const throttle = new Throttle({ service: 'reviews', clock, random: seededRandom(2), emit, knobs: () => policy.throttle });
+  const rate = new RateLimit({ service: 'reviews', clock, emit, knobs: () => policy.rateLimit });
   const circuit = new Circuit({ service: 'reviews', clock, knobs: () => policy.circuit, emit });
   const sent: { attempt: Attempt; at: Millis; evidence: Sent; success: boolean }[] = [];
   const replies = new Set<FakeReply>();
@@ -87,7 +93,7 @@ function mesh(fates: readonly Fate[]) {
     });
 
   const below = stack<Attempt>(circuit.layer, attemptTimeout(timeouts))(network);
-  const service = stack<Call>(deadline(timeouts), concurrency.layer)(retry({ clock, random: seededRandom(1), budget, emit })(below));
+  const service = stack<Call>(deadline(timeouts), rate.layer, throttle.layer, concurrency.layer)(retry({ clock, random: seededRandom(1), budget, emit })(below));
   return { clock, timeouts, concurrency, circuit, sent, replies, service };
 }
 
@@ -131,6 +137,11 @@ describe('the policies together', () => {
         // A retry of what was never sent costs the service nothing; all others are paid for.
         const paidFor = calls.flatMap((call) => sent.filter(({ attempt }) => attempt.call === call).slice(0, -1)).filter(({ evidence }) => evidence !== 'no').length;
         expect(paidFor).toBeLessThanOrEqual(5 + 0.1 * successes + 1e-6);
+        // What our own limits turned away never came near the network.
+        for (const result of results) {
+          if ('code' in result && result.shedBy !== undefined) expect(result).toMatchObject({ sent: 'no', outcome: 'local', attempts: 0 });
+        }
+        expect(calls.filter((call) => call.attempts > 0).length + results.filter((result) => 'code' in result && result.attempts === 0).length).toBe(calls.length);
         for (const call of calls) {
           const attempts = sent.filter(({ attempt }) => attempt.call === call);
           expect(attempts.length).toBeLessThanOrEqual(call.attempts);
