@@ -100,7 +100,7 @@ export class RunningService {
     this.calledAt = clock.now();
     const knobs = (): ServicePolicy => this.#entry.policy;
 
-    this.transport = deps.transport?.(name) ?? new EndpointPools({ clock, knobs: () => knobs().connection, opened: rememberOrigin, closed: forgetOrigin });
+    this.transport = deps.transport?.(name) ?? new EndpointPools({ clock, random, knobs: () => knobs().connection, opened: rememberOrigin, closed: forgetOrigin });
     const refresh = (reason: RefreshReason): void => {
       emit('discovery.refresh', { service: name, reason });
       this.#watch.refresh(reason);

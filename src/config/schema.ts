@@ -51,6 +51,7 @@ function documentSchema(bareNumbers: boolean) {
       {
         connectTimeout: knob(time(1, HOUR), core.connection.connectTimeout, 'Time for TCP, and TLS where used, to connect.'),
         keepAlive: knob(time(1, HOUR), core.connection.keepAlive, 'How long an idle connection is kept; a shorter `Keep-Alive: timeout` of the server wins.'),
+        maxAge: knob(orOff(time(100, LONGEST)), core.connection.maxAge, 'A connection older than this, give or take a tenth, is replaced once its request is done, so that new pods behind one address get traffic.'),
         maxPerEndpoint: knob(integer(1, 10_000), core.connection.maxPerEndpoint, 'Attempts in flight, and so connections, to one endpoint. What goes beyond waits.'),
       },
       'Connections to each endpoint.',

@@ -21,6 +21,8 @@ export interface ConnectionKnobs {
   readonly connectTimeout: Millis;
   /** How long an idle connection is kept; a shorter `Keep-Alive: timeout` of the server wins. */
   readonly keepAlive: Millis;
+  /** A connection older than this, give or take a tenth, is replaced once its request is done: new pods behind one address get traffic. */
+  readonly maxAge: Switchable<Millis>;
   /** Attempts in flight, and so connections, to one endpoint. What goes beyond waits in our own queue. */
   readonly maxPerEndpoint: number;
 }
@@ -267,7 +269,7 @@ const HOUR = 60 * MINUTE;
 export const defaultServicePolicy = {
   deadline: 30 * SECOND,
   attemptTimeout: 10 * SECOND,
-  connection: { connectTimeout: 1 * SECOND, keepAlive: 30 * SECOND, maxPerEndpoint: 64 },
+  connection: { connectTimeout: 1 * SECOND, keepAlive: 30 * SECOND, maxAge: 5 * MINUTE, maxPerEndpoint: 64 },
   discovery: { refresh: 5 * SECOND, maxStale: 24 * HOUR, confirmEmpty: { answers: 3, over: 10 * SECOND } },
   subset: { size: 20, strategy: 'auto' },
   balancer: { type: 'peak-ewma', decay: 10 * SECOND, initialLatency: 30, failurePenalty: 5 * SECOND },

@@ -1,24 +1,25 @@
 /**
- * One undici Pool per endpoint. The pool's origin is the endpoint's address, so no name is ever looked up on the way; the
+ * The connections to each endpoint. Their origin is the endpoint's address, so no name is ever looked up on the way; the
  * Host header and, with TLS, the server name are those of the service.
  *
- * - The pools are unlimited and so never queue: a request that waited in a Pool would be sent from the async context of
- *   another one (undici 7, fixed in 8). The limit is ours, above (policies/concurrency.ts, balancer/p2c.ts).
+ * - They never queue: a request that waited in an undici Pool would be sent from the async context of another one (undici 7,
+ *   fixed in 8). The limit is ours, above (policies/concurrency.ts, balancer/picker.ts).
  * - The server name is constant per pool and given with every request; undici would otherwise take it from the Host header
  *   and reconnect each time that changes.
- * - undici forgets a client whose connection failed; we keep the list, so that `destroy` leaves nothing behind.
- * - Its own timers are coarse (a connect timeout of 300 ms fires after a second) and start late; ours replace them.
+ * - undici's own timers are coarse (a connect timeout of 300 ms fires after a second) and start late; ours replace them.
  */
 import { AsyncResource } from 'node:async_hooks';
 import { isIP } from 'node:net';
 import type { Socket } from 'node:net';
-import type { Client, Dispatcher, Pool } from 'undici';
+import type { Client, Dispatcher } from 'undici';
 import type { Attempt, HeaderList, Reply, Transport } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import { endpointKey } from '../core/endpoint.ts';
 import { type MeshError } from '../core/errors.ts';
 import type { ConnectionKnobs } from '../core/policy.ts';
+import type { Random } from '../core/random.ts';
+import { Connections, type Handler } from './connections.ts';
 import { Exchange } from './exchange.ts';
 import { racing, type Connector } from './race.ts';
 import { ConnectTimeout } from './transport-errors.ts';
@@ -34,13 +35,13 @@ interface EndpointPool {
   /** As discovery described it last; what it is told by, address and port, stays. */
   endpoint: Endpoint;
   readonly origin: string;
-  readonly pool: Pool;
-  readonly clients: Set<Client>;
+  readonly connections: Connections;
   readonly serverName: string | undefined;
 }
 
 export interface EndpointPoolsDeps {
   readonly clock: Clock;
+  readonly random: Random;
   readonly knobs: () => ConnectionKnobs;
   /** Told of each origin that pools of ours connect to, and when none does any longer (telemetry tells ours from others by it). */
   readonly opened?: (origin: string) => void;
@@ -62,7 +63,7 @@ export class EndpointPools implements Transport {
     return new Promise((resolve, reject) => {
       const { request } = attempt.call;
       const endpoint = attempt.endpoint!;
-      const { pool, serverName } = this.#poolFor(endpoint, request.scheme, request.authority);
+      const { connections, serverName } = this.#poolFor(endpoint, request.scheme, request.authority);
       const exchange = new Exchange(attempt, endpoint, this.#deps.clock, resolve, reject);
       if (exchange.over) return;
       const options = {
@@ -76,7 +77,7 @@ export class EndpointPools implements Transport {
         headersTimeout: request.headersTimeout,
         bodyTimeout: request.bodyTimeout,
       };
-      pool.dispatch(options as Dispatcher.DispatchOptions, exchange as unknown as Dispatcher.DispatchHandler);
+      connections.dispatch(options as Dispatcher.DispatchOptions, exchange);
     });
   }
 
@@ -87,16 +88,16 @@ export class EndpointPools implements Transport {
       this.#pools.delete(name);
       this.#draining.add(entry);
       // What is in flight ends by itself, at the latest at its deadline; idle connections close at once.
-      void entry.pool.close().then(() => this.#gone(entry), () => this.#gone(entry));
+      void entry.connections.close().then(() => this.#gone(entry), () => this.#gone(entry));
     }
   }
 
   async warm(endpoint: Endpoint, scheme: 'http' | 'https' = 'http', authority = endpointKey(endpoint)): Promise<void> {
-    const { pool, serverName } = this.#poolFor(endpoint, scheme, authority);
-    if (pool.stats.connected > 0) return;
+    const { connections, serverName } = this.#poolFor(endpoint, scheme, authority);
+    if (connections.connected) return;
     await new Promise<void>((resolve) => {
       const options = { method: 'HEAD', path: '/', servername: serverName } as Dispatcher.DispatchOptions;
-      pool.dispatch(options, withdrawnOnceConnected(resolve));
+      connections.dispatch(options, withdrawnOnceConnected(resolve));
     });
   }
 
@@ -106,7 +107,7 @@ export class EndpointPools implements Transport {
     this.#draining.clear();
     await Promise.all(
       entries.map(async (entry) => {
-        await Promise.all([entry.pool.destroy(reason), ...[...entry.clients].map((client) => client.destroy(reason))]);
+        await entry.connections.destroy(reason);
         this.#gone(entry);
       }),
     );
@@ -125,24 +126,10 @@ export class EndpointPools implements Transport {
 
   #open(endpoint: Endpoint, scheme: 'http' | 'https', authority: string): EndpointPool {
     const serverName = scheme === 'https' ? hostOf(authority) : undefined;
-    const clients = new Set<Client>();
     const origin = `${scheme}://${endpointKey(endpoint)}`;
-    const pool = new undici.Pool(origin, {
-      connect: this.#connector(() => entry.endpoint.alternate),
-      keepAliveTimeout: this.#deps.knobs().keepAlive,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      factory: (url, options) => {
-        const client = new undici.Client(url, options);
-        clients.add(client);
-        client.on('connectionError', () => {
-          clients.delete(client);
-          void client.destroy();
-        });
-        return client;
-      },
-    });
-    const entry: EndpointPool = { endpoint, origin, pool, clients, serverName };
+    const { clock, random, knobs } = this.#deps;
+    const connections = new Connections({ origin, clock, random, knobs, connect: this.#connector(() => entry.endpoint.alternate) });
+    const entry: EndpointPool = { endpoint, origin, connections, serverName };
     this.#deps.opened?.(origin);
     return entry;
   }
@@ -175,8 +162,9 @@ export class EndpointPools implements Transport {
  * undici connects only when there is something to send. A handler that throws in `onConnect` takes its request back before
  * the first byte is written, and leaves the connection open (aborting would destroy it).
  */
-function withdrawnOnceConnected(done: () => void): object {
-  return {
+function withdrawnOnceConnected(done: () => void): Handler {
+  const handler = {
+    over: false,
     onConnect() {
       throw new Error('only the connection was wanted');
     },
@@ -185,6 +173,7 @@ function withdrawnOnceConnected(done: () => void): object {
     onComplete: done,
     onError: done,
   };
+  return handler;
 }
 
 /** SNI and certificate name: the host of the authority; an IP address is not a server name (RFC 6066 §3). */

@@ -2,10 +2,11 @@
 import type { Attempt, Call } from '../../src/core/call.ts';
 import { Cancellation } from '../../src/core/cancellation.ts';
 import { DEFAULT_CRITICALITY } from '../../src/core/criticality.ts';
-import { systemClock } from '../../src/core/clock.ts';
+import { systemClock, type Clock } from '../../src/core/clock.ts';
 import type { Endpoint } from '../../src/core/endpoint.ts';
 import { MeshError } from '../../src/core/errors.ts';
 import { defaultServicePolicy, type ConnectionKnobs } from '../../src/core/policy.ts';
+import { seededRandom } from '../../src/core/random.ts';
 import { EndpointPools } from '../../src/transport/endpoint-pools.ts';
 import { MeshDispatcher, type IncomingRequest } from '../../src/transport/mesh-dispatcher.ts';
 import { requestBody } from '../../src/transport/request-body.ts';
@@ -26,9 +27,9 @@ export function attemptOf(request: IncomingRequest, endpoint: Endpoint, cancella
   return { call, number: 1, cancellation: new Cancellation(cancellation), endpoint, uploadedAt: undefined, headers: [] };
 }
 
-export function wire(target: { host: string; port: number; alternate?: string }, knobs: Partial<ConnectionKnobs> = {}): Wire {
+export function wire(target: { host: string; port: number; alternate?: string }, knobs: Partial<ConnectionKnobs> = {}, clock: Clock = systemClock): Wire {
   const endpoint: Endpoint = { host: target.host, port: target.port, ...(target.alternate === undefined ? {} : { alternate: target.alternate }), weight: 1, priority: 0 };
-  const pools = new EndpointPools({ clock: systemClock, knobs: () => ({ ...defaultServicePolicy.connection, ...knobs }) });
+  const pools = new EndpointPools({ clock, random: seededRandom(7), knobs: () => ({ ...defaultServicePolicy.connection, ...knobs }) });
   const calls: Call[] = [];
   const close = () => pools.destroy(new MeshError('CLIENT_CLOSED', 'closed'));
   const dispatcher = new MeshDispatcher({
