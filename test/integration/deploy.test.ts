@@ -66,7 +66,7 @@ needs('kubernetes').describe('kubectl kustomize deploy/', () => {
   it('has a headless Service with a named port for each name that the policy looks up', () => {
     const services = of('Service');
     const { policy } = parsePolicy(read('deploy/policy.yaml'), 'policy.yaml', {}) as Extract<ReturnType<typeof parsePolicy>, { policy: unknown }>;
-    const sources = [...policy.services.values()].flatMap(({ source }) => (source?.kind === 'chain' ? source.sources : (source ?? [])));
+    const sources = [...policy.services.values()].flatMap(({ source }) => (source === undefined ? [] : 'sources' in source ? source.sources : [source]));
     expect(sources).not.toEqual([]);
     for (const source of sources) {
       const srv = source.kind === 'srv' ? /^_([^.]+)\._tcp\.([^.]+)/.exec(source.name) : null;
