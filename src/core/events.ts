@@ -42,6 +42,14 @@ export interface MeshEventMap {
   /** One call at a time may try whether the service is back. */
   'circuit.half-opened': { service: string };
   'circuit.closed': { service: string };
+  /** The schedule of a route went on to this step, of so many; 0 before its start. */
+  'schedule.stepped': { service: string; route: string; step: number; steps: number; weights: Readonly<Record<string, number>> };
+  /** A version failed too much: the schedule stays at this step. */
+  'schedule.held': { service: string; route: string; version: string; step: number; successRate: number; requests: number; enforced: boolean };
+  /** A version failed too much: it gets nothing any more. */
+  'schedule.rolled-back': { service: string; route: string; version: string; step: number; successRate: number; requests: number; enforced: boolean };
+  /** A version that has a share of a route's calls has no endpoints, or has some again. */
+  'version.empty': { service: string; route: string; version: string; active: boolean; fallback: boolean };
   'policy.loaded': { source: string; hash: string; generation: number };
   /** The policy's files hold something that is not valid; the last good one, `inForce`, stays. Once for each such change. */
   'policy.rejected': { source: string; error: Error; inForce: string; generation: number };

@@ -1,6 +1,8 @@
 /**
  * Route: what a service's policy says about some of its calls, as data. `routing/` acts on it.
  */
+import type { Millis } from './clock.ts';
+
 /** What a text must be. A regular expression is matched against the whole of it, in time linear in its length (RE2). */
 export type TextMatch =
   | { readonly kind: 'exact'; readonly value: string }
@@ -24,4 +26,56 @@ export interface RouteMatch {
   readonly headers: readonly NamedMatch[];
   readonly query: readonly NamedMatch[];
   readonly cookies: readonly NamedMatch[];
+}
+
+/** By version; whole numbers, which count in relation to their sum. */
+export type Weights = ReadonlyMap<string, number>;
+
+/** What names the user whose calls stay on one side. */
+export type Sticky =
+  | { readonly kind: 'header'; readonly name: string }
+  | { readonly kind: 'cookie'; readonly name: string }
+  /** `hashKey` of the call's options. */
+  | { readonly kind: 'hash-key' };
+
+export interface ScheduleStep {
+  /** Undefined: for good. The last step goes on after its time. */
+  readonly for: Millis | undefined;
+  readonly to: Weights;
+}
+
+export interface HoldOnKnobs {
+  /** Whose success rate is judged. */
+  readonly version: string;
+  /** The schedule is stopped when less than this share of the version's attempts succeeded … */
+  readonly successRateBelow: number;
+  /** … in this last while … */
+  readonly window: Millis;
+  /** … and there were at least this many. */
+  readonly minRequests: number;
+  /** `hold`: it stays at its step · `rollback`: the version gets nothing any more. */
+  readonly action: 'hold' | 'rollback';
+  /** `observe`: decide and report, do not act. */
+  readonly mode: 'enforce' | 'observe';
+}
+
+/** What a policy need not say. */
+export const defaultHoldOn = { window: 60_000, minRequests: 50, action: 'hold', mode: 'enforce' } as const satisfies Partial<HoldOnKnobs>;
+
+export interface Schedule {
+  /** Epoch milliseconds. */
+  readonly start: number;
+  /** At least one. */
+  readonly steps: readonly ScheduleStep[];
+  readonly holdOn: HoldOnKnobs | undefined;
+}
+
+/** To which versions of the service a route's calls go. */
+export interface Targets {
+  /** With a schedule: until it starts. */
+  readonly weights: Weights;
+  readonly sticky: Sticky | undefined;
+  /** The share of a version without endpoints goes to the others. */
+  readonly fallback: boolean;
+  readonly schedule: Schedule | undefined;
 }
