@@ -1,6 +1,6 @@
 /**
  * The client: what users hold in their hands. It makes a call of each request, hands it to the service that it is for
- * (services.ts, running-service.ts), and takes everything down again. These three files are the only ones that know more than one part.
+ * (services.ts, running-service.ts), and takes everything down again. With running-cluster.ts these are the only files that know more than one part.
  */
 import { hostname } from 'node:os';
 import { checkCallOptions, checkContext } from './config/call-options.ts';
@@ -184,11 +184,7 @@ export class MeshClient {
     this.#readying.add(cancellation);
     const timer = this.#clock.after(timeout, () => cancellation.cancel(new MeshError('DEADLINE_EXCEEDED', `not ready within ${timeout} ms`, { outcome: 'local' })));
     try {
-      await Promise.all((services ?? [...policy.services.keys()]).map(async (name) => {
-        const running = this.#services.named(name);
-        await running.cluster.ready(cancellation);
-        await Promise.all(running.cluster.endpoints.map((endpoint) => running.transport.warm(endpoint)));
-      }));
+      await Promise.all((services ?? [...policy.services.keys()]).map(async (name) => this.#services.named(name).ready(cancellation)));
     } finally {
       timer.cancel();
       this.#readying.delete(cancellation);

@@ -10,5 +10,6 @@ export type { Criticality } from './core/criticality.ts';
 export { MeshError, type DeadlineSource, type ErrorCode, type Sent, type ShedBy, type SuppressedReason } from './core/errors.ts';
 export type { MeshEventMap, MeshEventName, MeshEvents } from './core/events.ts';
 export type { OutcomeKind } from './core/outcome-kind.ts';
+export type { ClusterSnapshot } from './running-cluster.ts';
 export type { ServiceSnapshot } from './running-service.ts';
 export { ignoreRequestHook } from './telemetry/tracing.ts';

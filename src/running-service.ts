@@ -3,49 +3,28 @@
  *
  * The way of a request, top to bottom:
  *
- *     trace → deadline → rate limit → throttle → concurrency → retry → circuit → attempt timeout → propagation → trace → balancer → transport
+ *     trace → deadline → rate limit → throttle → concurrency → retry → [ circuit → attempt timeout → propagation → trace → balancer → transport ]
  *
- * The parts keep memory and never knobs; they ask for those when they use them, so a changed policy is felt at once and
- * nothing that was learnt is lost.
+ * What is in brackets is a cluster's (running-cluster.ts). The parts keep memory and never knobs; they ask for those when they use them, so
+ * a changed policy is felt at once and nothing that was learnt is lost.
  */
-import { isDeepStrictEqual } from 'node:util';
-import { balance } from './balancer/balance.ts';
-import { Cluster, type ClusterKnobs } from './balancer/cluster.ts';
-import type { Panic } from './balancer/candidates.ts';
-import type { EndpointSnapshot } from './balancer/snapshot.ts';
-import type { SubsetSnapshot } from './balancer/subset.ts';
-import { stack, type Attempt, type Call, type Reply, type Service, type Transport } from './core/call.ts';
+import { stack, type Call, type Reply, type Service } from './core/call.ts';
+import type { Cancellation } from './core/cancellation.ts';
 import type { Clock, Millis } from './core/clock.ts';
-import { endpointKey, type DiscoveryState, type RefreshReason, type Watch } from './core/endpoint.ts';
 import type { MeshError } from './core/errors.ts';
-import type { Emit } from './core/events.ts';
 import { defaultServicePolicy, type BudgetKnobs, type DiscoverySource, type RetryKnobs, type ServiceEntry, type ServicePolicy, type Switchable } from './core/policy.ts';
-import type { Random } from './core/random.ts';
-import { resolverFor } from './discovery/resolver-for.ts';
-import type { StubResolver } from './discovery/stub-resolver.ts';
-import { attemptTimeout } from './policies/attempt-timeout.ts';
 import { RetryBudget } from './policies/budget.ts';
-import { Circuit, type CircuitSnapshot } from './policies/circuit.ts';
 import { ConcurrencyLimit } from './policies/concurrency.ts';
 import { deadline } from './policies/deadline.ts';
-import { propagation } from './policies/propagation.ts';
 import { RateLimit } from './policies/rate-limit.ts';
 import { retry } from './policies/retry.ts';
 import { Throttle, type ThrottleSnapshot } from './policies/throttle.ts';
-import type { Timeouts } from './policies/timeouts.ts';
+import { RunningCluster, type ClusterSnapshot, type RunningClusterDeps } from './running-cluster.ts';
 import { attemptTelemetry } from './telemetry/attempt-metrics.ts';
-import { recordLookup } from './telemetry/lookup-metric.ts';
-import { forgetOrigin, rememberOrigin, traceAttempts, traceCalls } from './telemetry/tracing.ts';
-import { EndpointPools } from './transport/endpoint-pools.ts';
+import { traceCalls } from './telemetry/tracing.ts';
 
-export interface ServiceSnapshot {
+export interface ServiceSnapshot extends ClusterSnapshot {
   readonly name: string;
-  readonly discovery: DiscoveryState;
-  readonly endpoints: readonly EndpointSnapshot[];
-  readonly subset: SubsetSnapshot;
-  /** What is done because too few endpoints are usable; `observed`: nothing, but something would be. */
-  readonly panic: Panic;
-  readonly circuit: CircuitSnapshot;
   /** Retries that could be paid for now. */
   readonly budget: number;
   readonly calls: { readonly inFlight: number; readonly queued: number };
@@ -56,77 +35,33 @@ export interface ServiceSnapshot {
   readonly idle: Millis;
 }
 
-export interface ServiceDeps {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly timeouts: Timeouts;
-  readonly stub: StubResolver;
-  readonly identity: string;
-  readonly zone: string | undefined;
-  /** Tells people, once. */
-  readonly warn: (message: string) => void;
-  /** In the place of undici's pools, for tests. */
-  readonly transport: ((service: string) => Transport) | undefined;
-  readonly emit: Emit;
-}
+export type ServiceDeps = Omit<RunningClusterDeps, 'knobs' | 'changed'>;
 
 export class RunningService {
   readonly name: string;
-  readonly cluster: Cluster;
-  readonly transport: Transport;
   readonly limit: ConcurrencyLimit;
   readonly throttle: Throttle;
   readonly rate: RateLimit;
-  readonly circuit: Circuit;
   readonly budget: RetryBudget;
   calledAt: Millis;
-  /** Its only endpoint is a Kubernetes ClusterIP. */
-  #virtual = false;
   #entry: ServiceEntry;
-  readonly #deps: ServiceDeps;
   readonly #clock: Clock;
-  /** Where endpoints are looked for now. */
-  #source: DiscoverySource;
-  #watch: Watch;
+  readonly #cluster: RunningCluster;
   readonly #stack: Service<Call>;
 
   constructor(name: string, entry: ServiceEntry, ownName: DiscoverySource, deps: ServiceDeps) {
     const { clock, random, timeouts, emit } = deps;
     this.name = name;
     this.#entry = entry;
-    this.#deps = deps;
     this.#clock = clock;
-    this.#source = entry.source ?? ownName;
     this.calledAt = clock.now();
     const knobs = (): ServicePolicy => this.#entry.policy;
 
-    this.transport = deps.transport?.(name) ?? new EndpointPools({ clock, random, knobs: () => knobs().connection, opened: rememberOrigin, closed: forgetOrigin });
-    const refresh = (reason: RefreshReason): void => {
-      emit('discovery.refresh', { service: name, reason });
-      this.#watch.refresh(reason);
-    };
-    this.cluster = new Cluster({
-      service: name, identity: deps.identity, clock, random, emit, refresh,
-      // To eject a virtual IP is to eject the service: its failures are of whichever pod answered.
-      knobs: () => clusterKnobs(knobs(), this.#virtual),
-      retire: (endpoint) => this.transport.retire(endpoint),
-    });
-    this.limit = new ConcurrencyLimit({ service: name, clock, emit, capacity: () => this.cluster.size * knobs().connection.maxPerEndpoint, knobs: () => knobs().concurrency });
+    this.limit = new ConcurrencyLimit({ service: name, clock, emit, capacity: () => this.#cluster.capacity, knobs: () => knobs().concurrency });
     this.throttle = new Throttle({ service: name, clock, random, emit, knobs: () => knobs().throttle });
     this.rate = new RateLimit({ service: name, clock, emit, knobs: () => knobs().rateLimit });
-    this.circuit = new Circuit({ service: name, clock, emit, knobs: () => knobs().circuit });
     this.budget = new RetryBudget(() => budgetKnobs(knobs().retry));
-
-    const attempts = stack<Attempt>(
-      // Below retry, so that each attempt counts; above the timeout, so that timeouts count.
-      this.circuit.layer,
-      // Above the balancer, so that waiting for endpoints and connecting are within it.
-      attemptTimeout(timeouts),
-      // Below whatever takes time, so that what it says remains does remain.
-      propagation(clock),
-      // Directly above the balancer: what it records is one try at one endpoint.
-      traceAttempts(),
-    )(balance(this.cluster, this.transport, clock));
+    this.#cluster = new RunningCluster(name, entry.source ?? ownName, { ...deps, knobs, changed: () => this.limit.poke() });
     this.#stack = stack<Call>(
       // Outermost, so that the span of a call covers all that the caller waits for.
       traceCalls({ clock }),
@@ -138,9 +73,7 @@ export class RunningService {
       this.throttle.layer,
       // Above retry: a call has one place, however many attempts it needs.
       this.limit.layer,
-    )(retry({ clock, random, budget: this.budget, emit, observer: attemptTelemetry('retry') })(attempts));
-
-    this.#watch = this.#follow(this.#source);
+    )(retry({ clock, random, budget: this.budget, emit, observer: attemptTelemetry('retry') })(this.#cluster.attempt));
   }
 
   /** A call keeps the policy it began with. */
@@ -159,12 +92,7 @@ export class RunningService {
    */
   update(entry: ServiceEntry, ownName: DiscoverySource): void {
     this.#entry = entry;
-    const source = entry.source ?? ownName;
-    if (!isDeepStrictEqual(source, this.#source)) {
-      this.#source = source;
-      this.#watch.close();
-      this.#watch = this.#follow(source);
-    }
+    this.#cluster.look(entry.source ?? ownName);
     // Limits may have been raised.
     this.limit.poke();
   }
@@ -174,14 +102,15 @@ export class RunningService {
     return this.#stack(call);
   }
 
+  /** Endpoints are found, and connected to. Rejects as `Cluster.ready` does. */
+  ready(cancellation: Cancellation): Promise<void> {
+    return this.#cluster.ready(cancellation);
+  }
+
   snapshot(): ServiceSnapshot {
     return {
       name: this.name,
-      discovery: this.#watch.state(),
-      endpoints: this.cluster.snapshot(),
-      subset: this.cluster.subset(),
-      panic: this.cluster.panic,
-      circuit: this.circuit.snapshot(),
+      ...this.#cluster.snapshot(),
       budget: this.budget.level(this.#clock.now()),
       calls: { inFlight: this.limit.inFlight, queued: this.limit.queued },
       throttle: this.throttle.snapshot(),
@@ -190,37 +119,9 @@ export class RunningService {
     };
   }
 
-  async close(reason: MeshError): Promise<void> {
-    this.#watch.close();
-    await this.transport.destroy(reason);
+  close(reason: MeshError): Promise<void> {
+    return this.#cluster.close(reason);
   }
-
-  #follow(source: DiscoverySource): Watch {
-    const { clock, random, stub, emit, warn, zone } = this.#deps;
-    const { name } = this;
-    const watch = resolverFor(source, { stub, clock, random, zone, knobs: () => this.#entry.policy.discovery, measured: recordLookup }).watch({
-      resolved: (resolution) => {
-        if (resolution.virtual === true && !this.#virtual) {
-          emit('discovery.virtual', { service: name, source: resolution.source, endpoints: resolution.endpoints.map(endpointKey) });
-          warn(`${name}: ${resolution.source} gives the virtual IP of a Kubernetes Service; name a headless Service (clusterIP: None) to balance over its pods`);
-        }
-        this.#virtual = resolution.virtual === true;
-        if (!resolution.complete && resolution.waiting !== true) emit('discovery.truncated', { service: name, source: resolution.source, endpoints: resolution.endpoints.length });
-        this.cluster.reconcile(resolution);
-        this.limit.poke();
-      },
-      failed: (error) => {
-        this.cluster.failed(error);
-        const { source, age } = watch.state();
-        emit('discovery.failed', { service: name, source, error, age });
-      },
-    });
-    return watch;
-  }
-}
-
-function clusterKnobs({ subset, balancer, outlier, connection }: ServicePolicy, virtual: boolean): ClusterKnobs {
-  return { subset, balancer, outlier: virtual ? 'off' : outlier, maxPerEndpoint: connection.maxPerEndpoint };
 }
 
 /** With retries off nothing asks the budget; it keeps what it has. */

@@ -16,7 +16,7 @@ import ts from 'typescript';
 export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 
 /** May know more than one folder: the client, its services, each of these, and the list of public names. */
-const COMPOSERS = new Set(['client.ts', 'services.ts', 'running-service.ts', 'index.ts']);
+const COMPOSERS = new Set(['client.ts', 'services.ts', 'running-service.ts', 'running-cluster.ts', 'index.ts']);
 /** Programs of their own, that nobody imports, and the folders that each may know besides core. What is not here, they start without. */
 const ENTRIES: ReadonlyMap<string, readonly string[]> = new Map([['cli', ['config', 'discovery']]]);
 /** Names that say nothing, and so attract everything. */

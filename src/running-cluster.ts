@@ -1,0 +1,165 @@
+/**
+ * A group of a service's endpoints as it runs in this process: where they are looked for, who they are, the connections to them and what
+ * is known of them all together. A service has one, and one more for each of its versions that a route sends calls to.
+ *
+ * A version is a cluster of its own, as Istio's subsets are to Envoy, and not a label on the endpoints of one:
+ *
+ *  - Endpoints are compared with their like. Beside v1 a v2 that fails everywhere looks like outliers one by one, and would be ejected until
+ *    its share fell on what is left of it, or hid behind the share that may be ejected. Compared with itself none of it is ejected, its calls
+ *    fail as often as it does, and whoever watches over the canary sees that.
+ *  - Panic, subset and circuit are of the same kind: half of v2 gone is a panic of v2, twenty endpoints of each are twenty that can be chosen,
+ *    and a circuit that v2 opens leaves v1 alone.
+ *
+ * The price: an endpoint that is in the service as a whole and in a version is known twice, with connections of each. That only costs where
+ * routes send calls to both.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { balance } from './balancer/balance.ts';
+import type { Panic } from './balancer/candidates.ts';
+import { Cluster, type ClusterKnobs } from './balancer/cluster.ts';
+import type { EndpointSnapshot } from './balancer/snapshot.ts';
+import type { SubsetSnapshot } from './balancer/subset.ts';
+import { stack, type Attempt, type Service, type Transport } from './core/call.ts';
+import type { Cancellation } from './core/cancellation.ts';
+import type { Clock } from './core/clock.ts';
+import { endpointKey, type DiscoveryState, type RefreshReason, type Watch } from './core/endpoint.ts';
+import type { MeshError } from './core/errors.ts';
+import type { Emit } from './core/events.ts';
+import type { DiscoverySource, ServicePolicy } from './core/policy.ts';
+import type { Random } from './core/random.ts';
+import { resolverFor } from './discovery/resolver-for.ts';
+import type { StubResolver } from './discovery/stub-resolver.ts';
+import { attemptTimeout } from './policies/attempt-timeout.ts';
+import { Circuit, type CircuitSnapshot } from './policies/circuit.ts';
+import { propagation } from './policies/propagation.ts';
+import type { Timeouts } from './policies/timeouts.ts';
+import { recordLookup } from './telemetry/lookup-metric.ts';
+import { forgetOrigin, rememberOrigin, traceAttempts } from './telemetry/tracing.ts';
+import { EndpointPools } from './transport/endpoint-pools.ts';
+
+export interface ClusterSnapshot {
+  readonly discovery: DiscoveryState;
+  readonly endpoints: readonly EndpointSnapshot[];
+  readonly subset: SubsetSnapshot;
+  /** What is done because too few endpoints are usable; `observed`: nothing, but something would be. */
+  readonly panic: Panic;
+  readonly circuit: CircuitSnapshot;
+}
+
+export interface RunningClusterDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly timeouts: Timeouts;
+  readonly stub: StubResolver;
+  readonly identity: string;
+  readonly zone: string | undefined;
+  /** Tells people, once. */
+  readonly warn: (message: string) => void;
+  /** In the place of undici's pools, for tests. */
+  readonly transport: ((service: string) => Transport) | undefined;
+  readonly emit: Emit;
+  /** Of the policy in force. */
+  readonly knobs: () => ServicePolicy;
+  /** Discovery has answered. */
+  readonly changed: () => void;
+}
+
+export class RunningCluster {
+  readonly cluster: Cluster;
+  readonly transport: Transport;
+  readonly circuit: Circuit;
+  /** An attempt at one of its endpoints. */
+  readonly attempt: Service<Attempt>;
+  readonly #service: string;
+  readonly #deps: RunningClusterDeps;
+  /** Its only endpoint is a Kubernetes ClusterIP. */
+  #virtual = false;
+  /** Where endpoints are looked for now. */
+  #source: DiscoverySource;
+  #watch: Watch;
+
+  constructor(service: string, source: DiscoverySource, deps: RunningClusterDeps) {
+    const { clock, random, timeouts, emit, knobs } = deps;
+    this.#service = service;
+    this.#deps = deps;
+    this.#source = source;
+    this.transport = deps.transport?.(service) ?? new EndpointPools({ clock, random, knobs: () => knobs().connection, opened: rememberOrigin, closed: forgetOrigin });
+    const refresh = (reason: RefreshReason): void => {
+      emit('discovery.refresh', { service, reason });
+      this.#watch.refresh(reason);
+    };
+    this.cluster = new Cluster({
+      service, identity: deps.identity, clock, random, emit, refresh,
+      // To eject a virtual IP is to eject the service: its failures are of whichever pod answered.
+      knobs: () => clusterKnobs(knobs(), this.#virtual),
+      retire: (endpoint) => this.transport.retire(endpoint),
+    });
+    this.circuit = new Circuit({ service, clock, emit, knobs: () => knobs().circuit });
+    this.attempt = stack<Attempt>(
+      // Below retry, so that each attempt counts; above the timeout, so that timeouts count.
+      this.circuit.layer,
+      // Above the balancer, so that waiting for endpoints and connecting are within it.
+      attemptTimeout(timeouts),
+      // Below whatever takes time, so that what it says remains does remain.
+      propagation(clock),
+      // Directly above the balancer: what it records is one try at one endpoint.
+      traceAttempts(),
+    )(balance(this.cluster, this.transport, clock));
+    this.#watch = this.#follow(source);
+  }
+
+  /** Attempts that the connections to all endpoints can carry; 0 while no endpoint is known. */
+  get capacity(): number {
+    return this.cluster.size * this.#deps.knobs().connection.maxPerEndpoint;
+  }
+
+  /** Endpoints are found, and connected to. Rejects as `Cluster.ready` does. */
+  async ready(cancellation: Cancellation): Promise<void> {
+    await this.cluster.ready(cancellation);
+    await Promise.all(this.cluster.endpoints.map((endpoint) => this.transport.warm(endpoint)));
+  }
+
+  /** Endpoints are to be looked for there. Those that are known stay in use until a new source has answered. */
+  look(source: DiscoverySource): void {
+    if (isDeepStrictEqual(source, this.#source)) return;
+    this.#source = source;
+    this.#watch.close();
+    this.#watch = this.#follow(source);
+  }
+
+  snapshot(): ClusterSnapshot {
+    return { discovery: this.#watch.state(), endpoints: this.cluster.snapshot(), subset: this.cluster.subset(), panic: this.cluster.panic, circuit: this.circuit.snapshot() };
+  }
+
+  async close(reason: MeshError): Promise<void> {
+    this.#watch.close();
+    await this.transport.destroy(reason);
+  }
+
+  #follow(source: DiscoverySource): Watch {
+    const { clock, random, stub, emit, warn, zone, knobs, changed } = this.#deps;
+    const service = this.#service;
+    const watch = resolverFor(source, { stub, clock, random, zone, knobs: () => knobs().discovery, measured: recordLookup }).watch({
+      resolved: (resolution) => {
+        if (resolution.virtual === true && !this.#virtual) {
+          emit('discovery.virtual', { service, source: resolution.source, endpoints: resolution.endpoints.map(endpointKey) });
+          warn(`${service}: ${resolution.source} gives the virtual IP of a Kubernetes Service; name a headless Service (clusterIP: None) to balance over its pods`);
+        }
+        this.#virtual = resolution.virtual === true;
+        if (!resolution.complete && resolution.waiting !== true) emit('discovery.truncated', { service, source: resolution.source, endpoints: resolution.endpoints.length });
+        this.cluster.reconcile(resolution);
+        changed();
+      },
+      failed: (error) => {
+        this.cluster.failed(error);
+        const { source: failing, age } = watch.state();
+        emit('discovery.failed', { service, source: failing, error, age });
+      },
+    });
+    return watch;
+  }
+}
+
+function clusterKnobs({ subset, balancer, outlier, connection }: ServicePolicy, virtual: boolean): ClusterKnobs {
+  return { subset, balancer, outlier: virtual ? 'off' : outlier, maxPerEndpoint: connection.maxPerEndpoint };
+}
