@@ -8,8 +8,9 @@ import type { HostPattern, LookupSource, Policy, ServiceEntry, ServicePolicy } f
 import { parseAddress } from './address.ts';
 import type { Address } from './address.ts';
 import { addContradictions } from './contradictions.ts';
-import { addDiscoveryProblems, discoverySource, refreshingOf, sourcePlaces, unionOf } from './discovery.ts';
+import { addDiscoveryProblems, discoverySource, refreshingOf, unionOf } from './discovery.ts';
 import { inherit } from './inherit.ts';
+import { lint } from './lint.ts';
 import { mergeSources } from './merge-sources.ts';
 import type { Path, PolicyInvalid, PolicyProblem } from './problem.ts';
 import { ProblemList } from './problem.ts';
@@ -17,7 +18,7 @@ import { readObject } from './read-object.ts';
 import { readYaml } from './read-yaml.ts';
 import { policySchema } from './schema.ts';
 import type { CheckedDocument, CheckedService } from './schema.ts';
-import { addSchemaProblems, describeAt } from './schema-problems.ts';
+import { addSchemaProblems } from './schema-problems.ts';
 import { isMap } from './source.ts';
 import type { Data, PolicySource } from './source.ts';
 
@@ -53,7 +54,7 @@ function checkPolicy(source: PolicySource, form: 'file' | 'object', problems: Pr
   const document = checkShape(source, form, problems);
   const policy = resolve(document, source, problems);
   if (problems.size > 0) return { invalid: problems.finish() };
-  return { policy, warnings: suspicions(policy, source), source };
+  return { policy, warnings: lint(policy, source), source };
 }
 
 /**
@@ -142,19 +143,4 @@ function claimHosts(entry: ServiceEntry, byName: boolean, claims: Map<string, Pa
 function hostText({ host, port }: HostPattern): string {
   const name = host.includes(':') ? `[${host}]` : host;
   return port === undefined ? name : `${name}:${port}`;
-}
-
-/** What is allowed and still looks like a mistake. */
-function suspicions(policy: Policy, source: PolicySource): readonly PolicyProblem[] {
-  const warnings: PolicyProblem[] = [];
-  for (const name of policy.services.keys()) {
-    for (const { path: place } of sourcePlaces(['services', name], source)) {
-      const path = [...place, 'srv'];
-      const srv = source.at(path);
-      if (typeof srv !== 'string' || /^_[^.]+\._(?:tcp|udp)\./i.test(srv)) continue;
-      const expected = 'an SRV name, which begins with _port._tcp';
-      warnings.push({ source: source.name, position: source.position(path), path, found: describeAt(source, path), expected });
-    }
-  }
-  return warnings;
 }

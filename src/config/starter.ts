@@ -2,7 +2,7 @@
  * The policy file to begin with: what most people set first, each with what it means and its default, which comes from the schema and is
  * not written a second time. All of it is a valid policy, also with every comment sign in front of a key taken away.
  */
-import { policyJsonSchema } from './json-schema.ts';
+import { at as schemaAt } from './write-value.ts';
 
 export interface Starter {
   /** Services to name; at least one. */
@@ -58,22 +58,7 @@ function of(path: string): string {
 }
 
 function at(path: string): unknown {
-  let node = policyJsonSchema() as Schema;
-  for (const key of path.split('.')) {
-    const next = properties(node)[key];
-    if (next === undefined) throw new RangeError(`${path}: no such key`);
-    node = next;
-  }
-  return node['default'];
-}
-
-interface Schema {
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly anyOf?: readonly Schema[];
-  readonly [keyword: string]: unknown;
-}
-
-/** Of the mapping, where there is also an `off`. */
-function properties(node: Schema): Readonly<Record<string, Schema>> {
-  return node.properties ?? Object.assign({}, ...(node.anyOf ?? []).map(properties)) as Readonly<Record<string, Schema>>;
+  const [node] = schemaAt(path.split('.'));
+  if (node?.default === undefined) throw new RangeError(`${path}: no such key, or one without a default`);
+  return node.default;
 }

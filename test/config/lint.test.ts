@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { suspicionsOf } from './refusal.ts';
+
+const inService = (knobs: string) => suspicionsOf(`version: 1\nservices:\n  a: { ${knobs} }\n`);
+
+test('the defaults raise no suspicion', () => {
+  expect(suspicionsOf('version: 1\ndefaults: { deadline: 30s, attemptTimeout: 10s, retry: { maxRetries: 2 } }\nservices: { a: {} }')).toEqual([]);
+});
+
+test('retrying timeouts for which the deadline has no room', () => {
+  expect(inService('deadline: 3s, attemptTimeout: 2s, retry: { on: [timeout] }')).toEqual([
+    'policy.yaml:3:55 services.a.retry.on: a list (expected: an attemptTimeout of at most half the deadline (2s of 3s), or no attempt that times out can be retried)',
+  ]);
+  expect(inService('deadline: 3s, attemptTimeout: 1500ms, retry: { on: [timeout] }')).toEqual([]);
+  expect(inService('deadline: 3s, attemptTimeout: 2s, retry: { on: [reset] }')).toEqual([]);
+  expect(inService('deadline: 3s, attemptTimeout: 2s, retry: { on: [5xx], maxRetries: 0 }')).toEqual([]);
+});
+
+test('is told where it was written, once', () => {
+  const warnings = suspicionsOf('version: 1\ndefaults: { retry: { on: [timeout] }, attemptTimeout: 1s }\nservices:\n  a: {}\n  b: { deadline: 1500ms }\n');
+  expect(warnings).toEqual([expect.stringContaining('policy.yaml:5:18 services.b.deadline: "1500ms"')]);
+});
+
+test('retries of retries, which multiply', () => {
+  expect(inService('retry: { retryOfRetry: true, maxRetries: 3 }')).toEqual([expect.stringContaining('in a chain of 3 such services one call becomes up to 64 attempts at the last one')]);
+});
