@@ -3,7 +3,7 @@
  *
  * The way of a request, top to bottom:
  *
- *     trace → deadline → rate limit → throttle → concurrency → retry → [ circuit → attempt timeout → propagation → trace → balancer → transport ]
+ *     trace → deadline → rate limit → throttle → concurrency → retry & hedge → [ circuit → attempt timeout → propagation → trace → balancer → transport ]
  *
  * What is in brackets is a cluster's (running-cluster.ts). The parts keep memory and never knobs; they ask for those when they use them, so
  * a changed policy is felt at once and nothing that was learnt is lost.
@@ -16,6 +16,7 @@ import { defaultServicePolicy, type BudgetKnobs, type DiscoverySource, type Retr
 import { RetryBudget } from './policies/budget.ts';
 import { ConcurrencyLimit } from './policies/concurrency.ts';
 import { deadline } from './policies/deadline.ts';
+import { Hedging } from './policies/hedge.ts';
 import { RateLimit } from './policies/rate-limit.ts';
 import { retry } from './policies/retry.ts';
 import { Throttle, type ThrottleSnapshot } from './policies/throttle.ts';
@@ -62,6 +63,10 @@ export class RunningService {
     this.rate = new RateLimit({ service: name, clock, emit, knobs: () => knobs().rateLimit });
     this.budget = new RetryBudget(() => budgetKnobs(knobs().retry));
     this.#cluster = new RunningCluster(name, entry.source ?? ownName, { ...deps, knobs, changed: () => this.limit.poke() });
+    const hedging = new Hedging({
+      service: name, clock, timeouts, budget: this.budget, emit, observer: attemptTelemetry('hedge'),
+      elsewhere: (call) => this.#cluster.cluster.hasOther(call),
+    });
     this.#stack = stack<Call>(
       // Outermost, so that the span of a call covers all that the caller waits for.
       traceCalls({ clock }),
@@ -73,7 +78,7 @@ export class RunningService {
       this.throttle.layer,
       // Above retry: a call has one place, however many attempts it needs.
       this.limit.layer,
-    )(retry({ clock, random, budget: this.budget, emit, observer: attemptTelemetry('retry') })(this.#cluster.attempt));
+    )(retry({ clock, random, budget: this.budget, emit, observer: attemptTelemetry('retry'), hedging })(this.#cluster.attempt));
   }
 
   /** A call keeps the policy it began with. */

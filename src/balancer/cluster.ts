@@ -159,6 +159,12 @@ export class Cluster {
     return picked;
   }
 
+  /** Whether `pick` would find an endpoint that this call has not tried, and with room. */
+  hasOther({ tried }: PickRequest): boolean {
+    const { maxPerEndpoint } = this.#deps.knobs();
+    return this.#candidates.nodes.some((node) => !tried.has(node.key) && node.pending < maxPerEndpoint);
+  }
+
   /** Why `pick` found nothing. */
   none(): MeshError {
     const known = this.#nodes.length;

@@ -9,6 +9,7 @@ import * as z from 'zod';
 import { defaultPolicy, defaultServicePolicy as core, jitterKinds, onceSwitchedOn, panicModes, retryConditionNames } from '../core/policy.ts';
 import type { RetryCondition } from '../core/policy.ts';
 import { serviceDiscovery, serviceVersions } from './discovery.ts';
+import { hedging } from './hedge.ts';
 import type { Kind } from './knob.ts';
 import { address, duration, flag, given, integer, knob, list, mapping, number, oneOf, orOff, rate, share, size, switchable, text } from './knob.ts';
 import { retryBudget } from './retry-budget.ts';
@@ -145,6 +146,7 @@ function documentSchema(bareNumbers: boolean) {
       },
       'Failed attempts are repeated on another endpoint, within the deadline.',
     ),
+    hedge: hedging(time),
     circuit: switchable(
       {
         failureRate: knob(share(), core.circuit.failureRate, 'The circuit opens when more than this share of attempts failed …'),

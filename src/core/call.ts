@@ -64,6 +64,8 @@ export interface RequestBody {
   open(): unknown;
   /** Whether `open()` may be called again: whole in memory, or nothing of it is lost yet. */
   readonly replayable: boolean;
+  /** All of it is in memory, and stays: two attempts may send it at the same time. */
+  readonly whole: boolean;
   /** No attempt reads it any more; what was read is kept for the next one. To be called as soon as another attempt is decided upon. */
   rewind(): void;
   /** What the caller's own stream or iterator threw while it was read; undefined if nothing did. */

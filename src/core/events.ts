@@ -36,6 +36,12 @@ export interface MeshEventMap {
   'retry.scheduled': { service: string; attempt: number; delay: Millis; because: ErrorCode | number; enforced: boolean };
   /** Conditions for a retry were met, and it was not made. `enforced: false`: a mechanism in `observe` would not have made it. */
   'retry.suppressed': { service: string; attempt: number; reason: SuppressedReason; because: ErrorCode | number; enforced: boolean };
+  /** An attempt had no response headers after `after`, and another one is sent beside it. `enforced: false`: it would be, were `hedge.mode` not `observe`. */
+  'hedge.sent': { service: string; attempt: number; after: Millis; enforced: boolean };
+  /** It was time for a hedge, and it was not sent. */
+  'hedge.suppressed': { service: string; reason: HedgeSuppressedReason; after: Millis; enforced: boolean };
+  /** A hedge was the first to answer; the attempts beside it are cancelled. */
+  'hedge.won': { service: string; attempt: number };
   /** A limit of ours turned a call away; where it is not enforced, it would have. */
   'call.shed': { service: string; by: ShedBy; criticality: Criticality; enforced: boolean };
   'circuit.opened': { service: string; failureRate: number; requests: number; openFor: Millis };
@@ -65,6 +71,12 @@ export type EjectionReason = 'outlier' | 'unreachable' | 'consecutive-failures' 
 
 /** Why the subset changed: what there is did · a member came out of use, or has been back for a while · what the policy wants did. */
 export type SubsetReason = 'discovery' | 'health' | 'policy';
+
+/**
+ * Why no hedge was sent: the service says that it is full · the request body is not whole in memory · every endpoint that could
+ * take it was tried · `hedge.extraLoad` or `retry.budget` is used up.
+ */
+export type HedgeSuppressedReason = 'overload' | 'body-not-replayable' | 'no-other-endpoint' | 'extra-load' | 'budget';
 
 /** What machines are given to report with. */
 export type Emit = <Name extends MeshEventName>(name: Name, event: MeshEventMap[Name]) => void;

@@ -160,6 +160,19 @@ export interface WindowBudgetKnobs {
 
 export type BudgetKnobs = SuccessBudgetKnobs | WindowBudgetKnobs;
 
+/** How long an attempt is waited for before a hedge: measured (hedge-delay.ts), a percentile of what is measured, or fixed. */
+export type HedgeDelay = 'auto' | `p${number}` | Millis;
+
+/** Another attempt, at another endpoint, beside one that takes long. For safe methods and calls with an idempotency key. */
+export interface HedgeKnobs {
+  readonly after: HedgeDelay;
+  /** Of one call. */
+  readonly max: number;
+  /** Hedges per call that succeeds; a few are saved up. Each is paid for from `retry.budget` as well. */
+  readonly extraLoad: number;
+  readonly mode: Mode;
+}
+
 export interface RetryKnobs {
   /** Attempts beyond the first. */
   readonly maxRetries: number;
@@ -254,6 +267,7 @@ export interface ServicePolicy {
   readonly balancer: BalancerKnobs;
   readonly outlier: Switchable<OutlierKnobs>;
   readonly retry: Switchable<RetryKnobs>;
+  readonly hedge: Switchable<HedgeKnobs>;
   readonly circuit: Switchable<CircuitKnobs>;
   readonly concurrency: Switchable<ConcurrencyKnobs>;
   readonly throttle: Switchable<ThrottleKnobs>;
@@ -292,6 +306,7 @@ export const defaultServicePolicy = {
     retryOfRetry: false,
     mode: 'enforce',
   },
+  hedge: 'off',
   circuit: { failureRate: 0.5, window: 10 * SECOND, minRequests: 20, openFor: 5 * SECOND, maxOpenFor: 1 * MINUTE },
   concurrency: { max: 1024, queue: 1024, mode: 'enforce' },
   throttle: { k: 2, window: 2 * MINUTE, minRequests: 20, maxRejection: 0.8, mode: 'enforce' },
@@ -306,8 +321,10 @@ export const defaultServicePolicy = {
  */
 export const onceSwitchedOn = {
   outlier: { successRate: { threshold: 0.8, window: 10 * SECOND, minRequests: 5 } },
+  hedge: { after: 'auto', max: 1, extraLoad: 0.01, mode: 'enforce' },
   rateLimit: { rate: 100, burst: 20, mode: 'enforce' },
 } as const;
+
 /** What a budget of the other shape leaves unsaid: GEP-3388's own defaults. */
 export const defaultWindowBudget: WindowBudgetKnobs = { percent: 20, interval: 10 * SECOND, minRetryRate: { count: 10, interval: 1 * SECOND } };
 

@@ -10,6 +10,20 @@ export function mayBeRepeated(call: Call, methods: readonly string[], sent: Sent
   return sent === 'no' || methods.includes(call.request.method) || hasIdempotencyKey(call);
 }
 
+/**
+ * Whether two attempts at this request may run at the same time. Less than may follow each other: of two PUTs the one that lost may
+ * still be on its way when the caller, long answered, puts something else in its place.
+ */
+export function mayRunTwice(call: Call, methods: readonly string[]): boolean {
+  const { method } = call.request;
+  return (isSafe(method) && methods.includes(method)) || hasIdempotencyKey(call);
+}
+
+/** Asks, and changes nothing (RFC 9110 §9.2.1; QUERY, RFC 10008). */
+export function isSafe(method: string): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE' || method === 'QUERY';
+}
+
 /** An empty key tells no repetition from a new request, so it is none. */
 function hasIdempotencyKey({ options, request }: Call): boolean {
   if (options.idempotencyKey) return true;

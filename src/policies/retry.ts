@@ -1,6 +1,6 @@
 /**
- * Retry: a call becomes attempts, one after the other, until one of them is the answer. Another attempt is made where all of
- * this holds, asked in this order:
+ * Retry: a call becomes attempts, one after the other, until one of them is the answer. (With hedging on, what is called an
+ * attempt here may be several beside each other: round.ts.) Another attempt is made where all of this holds, asked in this order:
  *
  *     the policy's conditions want it                retry-conditions.ts
  *     it is no upgrade, and nobody has cancelled
@@ -16,7 +16,7 @@
  * metric, and as `retrySuppressed` of the error. A reply that is not retried, 503 or not, is the answer.
  */
 import type { AttemptObserver } from '../core/attempt-observer.ts';
-import type { Attempt, Call, Reply, Service } from '../core/call.ts';
+import type { Attempt, Call, Service } from '../core/call.ts';
 import type { Clock, Millis } from '../core/clock.ts';
 import { MeshError, type ErrorCode, type Sent } from '../core/errors.ts';
 import type { Emit, SuppressedReason } from '../core/events.ts';
@@ -27,8 +27,11 @@ import { sleep } from '../core/sleep.ts';
 import { backoff } from './backoff.ts';
 import { beginAttempt } from './begin-attempt.ts';
 import type { RetryBudget } from './budget.ts';
+import { evidence, more } from './evidence.ts';
+import type { Hedging } from './hedge.ts';
 import { mayBeRepeated } from './idempotency.ts';
 import { errorAsksForRetry, replyAsksForRetry } from './retry-conditions.ts';
+import type { RoundResult } from './round.ts';
 
 export interface RetryDeps {
   readonly clock: Clock;
@@ -36,24 +39,27 @@ export interface RetryDeps {
   readonly budget: RetryBudget;
   readonly emit: Emit;
   readonly observer?: AttemptObserver | undefined;
+  /** Without one, nothing is hedged. */
+  readonly hedging?: Hedging | undefined;
 }
 
 /** A delay: retry after it. A reason: wanted, and not made. Undefined: not wanted. */
 type Verdict = Millis | SuppressedReason | undefined;
 
-export function retry({ clock, random, budget, emit, observer }: RetryDeps): (next: Service<Attempt>) => Service<Call> {
+export function retry({ clock, random, budget, emit, observer, hedging }: RetryDeps): (next: Service<Attempt>) => Service<Call> {
   /** `retries`: made so far. `previous`: the delay before the last of them. */
-  function judge(knobs: RetryKnobs, attempt: Attempt, reply: Reply | undefined, error: unknown, outcome: OutcomeKind, retries: number, previous: Millis): Verdict {
-    const { call } = attempt;
+  function judge(knobs: RetryKnobs, result: RoundResult, outcome: OutcomeKind, retries: number, previous: Millis): Verdict {
+    const { reply, error, sent } = result;
+    const { call } = result.attempt;
     const { request, options, cancellation } = call;
     const wanted =
       reply === undefined ? error instanceof MeshError && errorAsksForRetry(knobs.on, error) : replyAsksForRetry(knobs.on, reply.status, outcome);
     if (!wanted || request.upgrade !== undefined || request.method === 'CONNECT' || cancellation.reason !== undefined) return undefined;
     if (options.retry === false) return 'caller';
-    if (!mayBeRepeated(call, knobs.methods, reply === undefined ? evidence(error) : 'yes')) return 'not-idempotent';
+    if (!mayBeRepeated(call, knobs.methods, sent)) return 'not-idempotent';
     if (request.body !== undefined && !request.body.replayable) return 'body-not-replayable';
     // What was never sent has cost the service nothing, at whatever depth; the number of retries bounds it.
-    const unsent = reply === undefined && evidence(error) === 'no';
+    const unsent = sent === 'no';
     if (call.servingRetry && !knobs.retryOfRetry && !unsent) return 'retry-of-retry';
     if (retries >= knobs.maxRetries) return 'max-retries';
     const askedFor = (reply !== undefined && parseRetryAfter(reply.header('retry-after'), clock.wall())) || 0;
@@ -63,46 +69,56 @@ export function retry({ clock, random, budget, emit, observer }: RetryDeps): (ne
     if (now + delay >= call.deadline) return 'deadline';
     if (unsent || budget.withdraw(now)) return delay;
     if (knobs.budget.mode === 'enforce') return 'budget';
-    suppressed(attempt, 'budget', because(reply, error), false);
+    suppressed(result, 'budget', false);
     return delay;
   }
 
-  function suppressed({ call, number }: Attempt, reason: SuppressedReason, because: ErrorCode | number, enforced: boolean): void {
-    emit('retry.suppressed', { service: call.service, attempt: number, reason, because, enforced });
+  function suppressed(result: RoundResult, reason: SuppressedReason, enforced: boolean): void {
+    const { call, number } = result.attempt;
+    emit('retry.suppressed', { service: call.service, attempt: number, reason, because: because(result), enforced });
     observer?.suppressed(call, reason, enforced);
   }
 
   return (next) =>
     async function retry(call) {
       const { service, policy } = call;
+      const { hedge } = policy;
       /** The most that any attempt may have sent. */
       let sent: Sent = 'no';
       let delay: Millis = 0;
       let retries = 0;
+      let hedges = 0;
       budget.called(clock.now());
       try {
         for (;;) {
-          const attempt = beginAttempt(call, clock.now());
-          let reply: Reply | undefined;
-          let error: unknown;
-          try {
-            reply = await next(attempt);
-            sent = 'yes';
-          } catch (thrown) {
-            error = thrown;
-            sent = more(sent, evidence(thrown));
+          const first = beginAttempt(call, clock.now());
+          let result: RoundResult;
+          if (hedging !== undefined && hedge !== 'off') {
+            result = await hedging.run(first, next, hedge, hedge.max - hedges);
+            hedges += result.hedges;
+          } else {
+            try {
+              result = { attempt: first, reply: await next(first), error: undefined, sent: 'yes', hedges: 0 };
+            } catch (error) {
+              result = { attempt: first, reply: undefined, error, sent: evidence(error), hedges: 0 };
+            }
           }
+          sent = more(sent, result.sent);
+          const { reply, error } = result;
           // Only Retry-After dates need the time of day, and they are read again where a delay is computed.
           const outcome = reply === undefined ? classifyError(error) : classifyReply(reply, 0);
-          if (outcome.kind === 'success') budget.deposit();
+          if (outcome.kind === 'success') {
+            budget.deposit();
+            if (hedge !== 'off') hedging?.deposit(hedge);
+          }
 
-          const verdict = policy.retry === 'off' ? undefined : judge(policy.retry, attempt, reply, error, outcome.kind, retries, delay);
+          const verdict = policy.retry === 'off' ? undefined : judge(policy.retry, result, outcome.kind, retries, delay);
           const enforced = policy.retry !== 'off' && policy.retry.mode === 'enforce';
           if (typeof verdict === 'number') {
-            emit('retry.scheduled', { service, attempt: call.attempts + 1, delay: verdict, because: because(reply, error), enforced });
+            emit('retry.scheduled', { service, attempt: call.attempts + 1, delay: verdict, because: because(result), enforced });
             observer?.again(call, enforced);
           } else if (verdict !== undefined) {
-            suppressed(attempt, verdict, because(reply, error), enforced);
+            suppressed(result, verdict, enforced);
             if (error instanceof MeshError) error.retrySuppressed = verdict;
           }
           if (typeof verdict !== 'number' || !enforced) {
@@ -129,17 +145,7 @@ export function retry({ clock, random, budget, emit, observer }: RetryDeps): (ne
     };
 }
 
-/** What is no MeshError is a fault of this process somewhere on the way; nobody knows how far it got. */
-function evidence(error: unknown): Sent {
-  return error instanceof MeshError ? error.sent : 'maybe';
-}
-
-function more(one: Sent, other: Sent): Sent {
-  if (one === 'yes' || other === 'yes') return 'yes';
-  return one === 'maybe' || other === 'maybe' ? 'maybe' : 'no';
-}
-
 /** A retry that is wanted is wanted because of a status or of a MeshError. */
-function because(reply: Reply | undefined, error: unknown): ErrorCode | number {
+function because({ reply, error }: RoundResult): ErrorCode | number {
   return reply === undefined ? (error as MeshError).code : reply.status;
 }

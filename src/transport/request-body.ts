@@ -31,6 +31,7 @@ function isWhole(body: unknown): boolean {
 class WholeBody implements RequestBody {
   readonly #body: unknown;
   readonly replayable = true;
+  readonly whole = true;
   readonly failure = undefined;
 
   constructor(body: unknown) {
@@ -48,6 +49,11 @@ class WholeBody implements RequestBody {
   release(): void {}
 }
 
+/** One reading of a body; one that is stopped ends at its next chunk, for its attempt is over. */
+interface Reader {
+  stopped: boolean;
+}
+
 class StreamedBody implements RequestBody {
   /** What the caller gave, which may have a way of its own to be let go. */
   readonly #given: unknown;
@@ -61,10 +67,8 @@ class StreamedBody implements RequestBody {
   #released = false;
   /** The one read of the source under way; an attempt that takes over waits for it too, so no chunk falls between two. */
   #reading: Promise<void> | undefined;
-  /** Counts openings: a reader of an abandoned attempt stops at its next chunk. */
-  #reader = 0;
-  /** What the attempt that reads now was given. */
-  #opened: AsyncIterable<unknown> | undefined;
+  /** By what the attempts that read now were given. */
+  readonly #readers = new Map<unknown, Reader>();
   failure: Error | undefined;
 
   constructor(given: unknown, source: AsyncIterator<unknown> | Iterator<unknown>, limit: number) {
@@ -77,36 +81,47 @@ class StreamedBody implements RequestBody {
     return this.#dropped === 0 && this.failure === undefined;
   }
 
+  get whole(): boolean {
+    return this.#ended && this.replayable && this.#keptBytes <= this.#limit && !this.#released;
+  }
+
   open(): AsyncIterable<unknown> {
     if (this.#dropped > 0) throw new MeshError('BODY_NOT_REPLAYABLE', `of the request body, of which up to ${this.#limit} bytes are kept, the beginning is gone`);
-    this.#reader += 1;
-    return (this.#opened = this.#read(this.#reader));
+    // What is still being read in has one reader; what is whole may have several.
+    if (!this.#ended) this.rewind();
+    const reader: Reader = { stopped: false };
+    const opened = this.#read(reader);
+    this.#readers.set(opened, reader);
+    return opened;
   }
 
   rewind(): void {
-    this.#reader += 1;
-    this.#opened = undefined;
+    for (const reader of this.#readers.values()) reader.stopped = true;
+    this.#readers.clear();
   }
 
   left(opened: unknown): void {
-    if (opened !== this.#opened) return;
-    this.rewind();
-    if (this.#released) this.#close();
+    const reader = this.#readers.get(opened);
+    if (reader === undefined) return;
+    reader.stopped = true;
+    this.#readers.delete(opened);
+    if (this.#released && this.#readers.size === 0) this.#close();
   }
 
   release(): void {
     this.#released = true;
     // Nobody reads, and nobody will.
-    if (this.#opened === undefined) this.#close();
+    if (this.#readers.size === 0) this.#close();
   }
 
-  async *#read(reader: number): AsyncGenerator<unknown> {
+  async *#read(reader: Reader): AsyncGenerator<unknown> {
     for (let position = 0; ; position += 1) {
       while (position >= this.#dropped + this.#kept.length && !this.#ended) await (this.#reading ??= this.#pull());
       if (this.failure !== undefined) throw this.failure;
-      if (reader !== this.#reader || position >= this.#dropped + this.#kept.length) return;
+      if (reader.stopped || position >= this.#dropped + this.#kept.length) return;
       const chunk = this.#kept[position - this.#dropped];
-      if (this.#released || this.#keptBytes > this.#limit) this.#dropThrough(position);
+      // Two readers at a time are of what is whole, which is kept until one of them has left.
+      if ((this.#released && this.#readers.size === 1) || this.#keptBytes > this.#limit) this.#dropThrough(position);
       yield chunk;
     }
   }

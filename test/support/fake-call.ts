@@ -69,6 +69,7 @@ export function silence(attempt: Attempt): Promise<Reply> {
 /** A request body that counts what is done with it. */
 export class FakeBody implements RequestBody {
   replayable: boolean;
+  whole = true;
   readonly failure = undefined;
   released = 0;
   rewound = 0;

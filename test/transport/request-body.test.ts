@@ -12,6 +12,11 @@ async function read(body: unknown, atMost = Infinity): Promise<string> {
   return text;
 }
 
+async function next(reader: AsyncGenerator): Promise<string | undefined> {
+  const step = await reader.next();
+  return step.done === true ? undefined : String(step.value);
+}
+
 async function* letters(...chunks: string[]) {
   for (const chunk of chunks) yield Buffer.from(chunk);
 }
@@ -40,6 +45,32 @@ describe('a request body', () => {
     expect(await read(body.open(), 2)).toBe('ab');
     expect(body.replayable).toBe(true);
     expect(await read(body.open())).toBe('abc');
+  });
+
+  it('is whole once it was read to its end and kept, and then two attempts read it at the same time', async () => {
+    const body = requestBody(letters('a', 'b', 'c'), 64)!;
+    expect(body.whole).toBe(false);
+    expect(await read(body.open())).toBe('abc');
+    expect(body.whole).toBe(true);
+    const [second, third] = [body.open() as AsyncGenerator, body.open() as AsyncGenerator];
+    expect([await next(second), await next(third), await next(second)]).toEqual(['a', 'a', 'b']);
+    body.left(third);
+    expect([await next(third), await next(second), await next(second)]).toEqual([undefined, 'c', undefined]);
+    expect([requestBody('text', 0)!.whole, requestBody(letters('aaaa', 'bbbb'), 6)!.whole]).toEqual([true, false]);
+  });
+
+  it('is kept, when it is released, until the attempt that lost has left', async () => {
+    const body = requestBody(letters('a', 'b', 'c'), 64)!;
+    const first = body.open();
+    await read(first);
+    body.left(first);
+    const [winner, loser] = [body.open() as AsyncGenerator, body.open() as AsyncGenerator];
+    expect(await next(winner)).toBe('a');
+    expect([await next(loser), await next(loser), await next(loser)]).toEqual(['a', 'b', 'c']);
+    body.release();
+    expect(await next(winner)).toBe('b');
+    body.left(loser);
+    expect([await next(winner), await next(winner), body.whole]).toEqual(['c', undefined, false]);
   });
 
   it('beyond the limit cannot be sent again, and is not kept', async () => {
