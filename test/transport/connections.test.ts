@@ -268,7 +268,8 @@ describe('under load', () => {
     const until = performance.now() + 1_500;
     let sent = 0;
     const caller = async () => {
-      while (performance.now() < until) {
+      // On a machine that is busy with other things, as long as it takes.
+      while (performance.now() < until || sent <= 200) {
         const number = (sent += 1);
         const post = number % 2 === 0;
         const { statusCode, body } = await request(`http://reviews/${number}`, { dispatcher: mesh.dispatcher, method: post ? 'POST' : 'GET', ...(post ? { body: 'x'.repeat(2_000) } : {}) });
