@@ -74,6 +74,7 @@ export class RunningCluster {
   readonly #deps: RunningClusterDeps;
   /** Its only endpoint is a Kubernetes ClusterIP. */
   #virtual = false;
+  #balanced: { readonly policy: ServicePolicy; readonly virtual: boolean; readonly knobs: ClusterKnobs } | undefined;
   /** Where endpoints are looked for now. */
   #source: DiscoverySource;
   #watch: Watch;
@@ -91,7 +92,7 @@ export class RunningCluster {
     this.cluster = new Cluster({
       service, identity: deps.identity, clock, random, emit, refresh,
       // To eject a virtual IP is to eject the service: its failures are of whichever pod answered.
-      knobs: () => clusterKnobs(knobs(), this.#virtual),
+      knobs: () => this.#clusterKnobs(),
       retire: (endpoint) => this.transport.retire(endpoint),
     });
     this.circuit = new Circuit({ service, clock, emit, knobs: () => knobs().circuit });
@@ -106,6 +107,15 @@ export class RunningCluster {
       traceAttempts(),
     )(balance(this.cluster, this.transport, clock));
     this.#watch = this.#follow(source);
+  }
+
+  /** Made once for each policy, as every pick asks for them. */
+  #clusterKnobs(): ClusterKnobs {
+    const policy = this.#deps.knobs();
+    if (this.#balanced?.policy !== policy || this.#balanced.virtual !== this.#virtual) {
+      this.#balanced = { policy, virtual: this.#virtual, knobs: clusterKnobs(policy, this.#virtual) };
+    }
+    return this.#balanced.knobs;
   }
 
   /** Attempts that the connections to all endpoints can carry; 0 while no endpoint is known. */

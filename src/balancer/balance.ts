@@ -29,7 +29,7 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock): S
     if (node === undefined) throw explained(cluster.none(), attempt);
     call.tried.add(node.key);
     attempt.endpoint = node.endpoint;
-    const ticket = node.begin();
+    const ticket = node.begin(call.route);
     let reply: Reply;
     try {
       reply = await transport.send(attempt);

@@ -20,7 +20,7 @@ import { chooseCandidates, noCandidates, type Candidates, type Panic } from './c
 import { Directory, type Entry } from './directory.ts';
 import { Ejection } from './ejection.ts';
 import { FirstAnswer } from './first-answer.ts';
-import { FleetLatency } from './fleet-latency.ts';
+import { Fleet } from './fleet.ts';
 import { FleetTally } from './matched.ts';
 import { pickerFor } from './kinds.ts';
 import { Node, trialDueAt, type NodeContext } from './node.ts';
@@ -83,9 +83,10 @@ export class Cluster {
     const outlier = () => knobs().outlier;
     const moved = (now: Millis) => this.#moved(now);
     this.#ejection = new Ejection({ service, random, knobs: outlier, emit, moved, ejected: () => this.#ejected() });
-    const fleet = { fleet: new FleetLatency(), tally: new FleetTally() };
-    const picker = pickerFor<Node>(this.#applied.balancer.type, random);
-    this.#context = { clock, ...fleet, balancer: () => knobs().balancer, outlier, judge: this.#ejection, picker };
+    const fleet = { fleet: new Fleet(), tally: new FleetTally() };
+    const balancer = () => knobs().balancer;
+    const picker = pickerFor<Node>(balancer().type, balancer, random);
+    this.#context = { clock, ...fleet, balancer, outlier, judge: this.#ejection, picker };
   }
 
   /** Whether discovery has ever answered. */
@@ -146,7 +147,7 @@ export class Cluster {
     const { tried } = request;
     const knobs = this.#deps.knobs();
     const now = clock.now();
-    if (knobs.subset !== this.#applied.subset || knobs.outlier !== this.#applied.outlier) this.#apply(knobs, now);
+    if (knobs.subset !== this.#applied.subset || knobs.outlier !== this.#applied.outlier || knobs.balancer !== this.#applied.balancer) this.#apply(knobs, now);
     else if (now >= this.#subset.dueAt) this.#moved(now);
     const candidates = this.#candidates;
     if (now >= candidates.trialAt) {
@@ -185,8 +186,12 @@ export class Cluster {
 
   /** The policy changed. */
   #apply(knobs: ClusterKnobs, now: Millis): void {
-    const { subset, outlier } = this.#applied;
+    const { subset, outlier, balancer } = this.#applied;
     this.#applied = knobs;
+    if (knobs.balancer.type !== balancer.type) {
+      this.#context.picker = pickerFor(knobs.balancer.type, this.#context.balancer, this.#deps.random);
+      for (const node of this.#nodes) node.rebalance();
+    }
     if (knobs.outlier === 'off' && outlier !== 'off') this.#ejection.clear(now);
     if (knobs.subset !== subset) this.#resubset('policy');
     else this.#moved(now);

@@ -15,6 +15,8 @@ export class Flight {
   readonly startedAt: Millis;
   older: Flight | undefined = undefined;
   newer: Flight | undefined = undefined;
+  /** Attempts that were in flight to the endpoint when it began. */
+  before = 0;
 
   constructor(startedAt: Millis) {
     this.startedAt = startedAt;
@@ -37,6 +39,7 @@ export class InFlight {
   }
 
   begin(flight: Flight): void {
+    flight.before = this.#count;
     this.#count += 1;
     flight.older = this.#newest;
     if (this.#newest === undefined) this.#oldest = flight;

@@ -1,22 +1,26 @@
 /**
  * The kinds of balancer: what `balancer.type` says, as an estimate for each endpoint and a picker for the cluster.
  */
-import type { BalancerKnobs } from '../core/policy.ts';
+import type { BalancerKnobs, BalancerType } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
-import type { FleetLatency } from './fleet-latency.ts';
+import type { Fleet } from './fleet.ts';
 import type { InFlight } from './in-flight.ts';
 import type { Load } from './load.ts';
 import { P2c } from './p2c.ts';
 import { PeakEwma } from './peak-ewma.ts';
 import type { Candidate, Picker } from './picker.ts';
-
-export type BalancerType = BalancerKnobs['type'];
+import { Predictive } from './predictive.ts';
 
 /** Knobs are asked for when they are used, so a policy reload is felt at once and forgets nothing. */
-export function loadFor(_type: BalancerType, knobs: () => BalancerKnobs, fleet: FleetLatency, inFlight: InFlight): Load {
-  return new PeakEwma(knobs, fleet, inFlight);
+export function loadFor(type: BalancerType, knobs: () => BalancerKnobs, fleet: Fleet, inFlight: InFlight): Load {
+  return type === 'peak-ewma' ? new PeakEwma(knobs, fleet, inFlight) : new Predictive(knobs, fleet, inFlight);
 }
 
-export function pickerFor<Some extends Candidate>(_type: BalancerType, random: Random): Picker<Some> {
-  return new P2c(random);
+export function pickerFor<Some extends Candidate>(type: BalancerType, knobs: () => BalancerKnobs, random: Random): Picker<Some> {
+  switch (type) {
+    case 'predictive':
+      return new P2c(random, { choices: () => 2, memory: () => knobs().memory });
+    case 'peak-ewma':
+      return new P2c(random, { choices: () => 2, memory: () => 0 });
+  }
 }

@@ -8,6 +8,12 @@ import type { Millis } from '../core/clock.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Flight } from './in-flight.ts';
 
+/**
+ * The most that a Retry-After counts, as in Linkerd (`load-biaser-max-retry-after`): a server that asks for a day, by mistake
+ * or by malice, is asked again before that.
+ */
+export const LONGEST_RETRY_AFTER: Millis = 300_000;
+
 export interface Load {
   /** Whether `latency` is the endpoint's own, or what the fleet lets presume. */
   readonly measured: boolean;
@@ -19,4 +25,6 @@ export interface Load {
   observe(outcome: Outcome, elapsed: Millis, now: Millis, flight: Flight): void;
   /** It is as unknown as a new one. */
   forget(): void;
+  /** Takes over what an estimate of another kind knew. */
+  adopt(other: Load, now: Millis): void;
 }

@@ -10,8 +10,8 @@ import type { Clock, Millis } from '../core/clock.ts';
 import type { EjectionReason } from '../core/events.ts';
 import { endpointKey, type Endpoint, type EndpointKey } from '../core/endpoint.ts';
 import type { Outcome, OutcomeKind } from '../core/outcome.ts';
-import type { BalancerKnobs, OutlierKnobs, Switchable } from '../core/policy.ts';
-import type { FleetLatency } from './fleet-latency.ts';
+import type { BalancerKnobs, BalancerType, OutlierKnobs, Switchable } from '../core/policy.ts';
+import type { Fleet } from './fleet.ts';
 import { HealthRecord } from './health-record.ts';
 import { Flight, InFlight } from './in-flight.ts';
 import { loadFor } from './kinds.ts';
@@ -71,7 +71,7 @@ export interface Judge {
 /** What all nodes of a cluster share. */
 export interface NodeContext {
   readonly clock: Clock;
-  readonly fleet: FleetLatency;
+  readonly fleet: Fleet;
   readonly tally: FleetTally;
   readonly balancer: () => BalancerKnobs;
   /** The cluster's; another one where a reload changed the type. */
@@ -95,7 +95,8 @@ export class Node implements Candidate {
   readonly totals: Record<OutcomeKind, number> = { success: 0, failure: 0, overload: 0, local: 0, cancelled: 0 };
   readonly #context: NodeContext;
   readonly #inFlight = new InFlight();
-  readonly #load: Load;
+  #load: Load;
+  #balancer: BalancerType;
   /** How its attempts went, as far as that says something of its health. */
   readonly record: HealthRecord;
   /** Attempts that began before this say nothing any more. */
@@ -106,7 +107,8 @@ export class Node implements Candidate {
     this.key = endpointKey(endpoint);
     this.endpoint = endpoint;
     this.#context = context;
-    this.#load = loadFor(context.balancer().type, context.balancer, context.fleet, this.#inFlight);
+    this.#balancer = context.balancer().type;
+    this.#load = loadFor(this.#balancer, context.balancer, context.fleet, this.#inFlight);
     this.record = new HealthRecord(context.tally);
   }
 
@@ -128,10 +130,10 @@ export class Node implements Candidate {
     return this.#load.latency(now);
   }
 
-  /** An attempt goes to this endpoint now. */
-  begin(): Ticket {
+  /** An attempt goes to this endpoint now. `route`: what takes long on one route may be quick on another. */
+  begin(route?: string): Ticket {
     const now = this.#context.clock.now();
-    const ticket = new Ticket(this, now);
+    const ticket = new Ticket(this, now, route);
     this.#inFlight.begin(ticket);
     if (this.ejection.kind !== 'available') this.#context.judge.begun(this, ticket, now);
     return ticket;
@@ -152,6 +154,18 @@ export class Node implements Candidate {
   /** It is back, and what was known of it still holds. */
   comeBack(): void {
     this.#left = false;
+    this.rebalance();
+  }
+
+  /** The type of the balancer may have changed: an estimate of another kind takes over what this one knows. */
+  rebalance(): void {
+    const { balancer, fleet, clock } = this.#context;
+    const { type } = balancer();
+    if (type === this.#balancer) return;
+    const before = this.#load;
+    this.#balancer = type;
+    this.#load = loadFor(type, balancer, fleet, this.#inFlight);
+    this.#load.adopt(before, clock.now());
   }
 
   /** For the ticket alone. */
@@ -163,12 +177,9 @@ export class Node implements Candidate {
     const now = this.#context.clock.now();
     const trial = this.ejection.kind === 'trial' && this.ejection.ticket === ticket;
     if (trial && outcome.kind === 'success') this.#context.judge.tried(this, 'success', now);
-    const elapsed = now - since;
+    let elapsed = now - since;
+    if (outcome.kind === 'success') elapsed = this.#context.fleet.answered(elapsed, ticket.before, ticket.route);
     this.#load.observe(outcome, elapsed, now, ticket);
-    if (outcome.kind === 'success') {
-      this.#context.fleet.observe(elapsed);
-      this.#context.picker.succeeded?.(this, now);
-    }
     if (outcome.kind === 'success' || outcome.kind === 'failure') this.#record(outcome, now);
     if (trial && outcome.kind !== 'success') this.#context.judge.tried(this, outcome.kind, now);
   }
@@ -187,7 +198,9 @@ export class Node implements Candidate {
   /** For the ticket alone. */
   released(ticket: Ticket, outcome: OutcomeKind): void {
     this.#inFlight.end();
-    if (outcome === 'success' && ticket.startedAt >= this.#knownSince && !this.#left) this.record.completed();
+    if (outcome !== 'success' || this.#left) return;
+    if (ticket.startedAt >= this.#knownSince) this.record.completed();
+    this.#context.picker.succeeded?.(this, this.#context.clock.now());
   }
 
   #record({ kind, unreachable }: Outcome, now: Millis): void {
@@ -203,12 +216,14 @@ const cancelled: Outcome = { kind: 'cancelled' };
 
 /** One attempt at a node. `settle` says what came of it, `release` that it is over; each counts once. */
 export class Ticket extends Flight {
+  readonly route: string | undefined;
   readonly #node: Node;
   #outcome: OutcomeKind | undefined = undefined;
   #released = false;
 
-  constructor(node: Node, startedAt: Millis) {
+  constructor(node: Node, startedAt: Millis, route: string | undefined) {
     super(startedAt);
+    this.route = route;
     this.#node = node;
   }
 

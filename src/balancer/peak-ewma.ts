@@ -24,26 +24,20 @@
 import type { Millis } from '../core/clock.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { PeakEwmaKnobs } from '../core/policy.ts';
-import type { FleetLatency } from './fleet-latency.ts';
+import type { Fleet } from './fleet.ts';
 import type { InFlight } from './in-flight.ts';
-import type { Load } from './load.ts';
-
-/**
- * The most that a Retry-After counts, as in Linkerd (`load-biaser-max-retry-after`): a server that asks for a day, by mistake
- * or by malice, is asked again before that.
- */
-const LONGEST_RETRY_AFTER: Millis = 300_000;
+import { LONGEST_RETRY_AFTER, type Load } from './load.ts';
 
 export class PeakEwma implements Load {
   readonly #knobs: () => PeakEwmaKnobs;
-  readonly #fleet: FleetLatency;
+  readonly #fleet: Fleet;
   readonly #inFlight: InFlight;
   /** Negative: not yet measured. A number all along, so that V8 keeps one shape. */
   #estimate: Millis = -1;
   #sampledAt: Millis = 0;
 
   /** Knobs are asked for when they are used, so a policy reload is felt at once and forgets nothing. */
-  constructor(knobs: () => PeakEwmaKnobs, fleet: FleetLatency, inFlight: InFlight) {
+  constructor(knobs: () => PeakEwmaKnobs, fleet: Fleet, inFlight: InFlight) {
     this.#knobs = knobs;
     this.#fleet = fleet;
     this.#inFlight = inFlight;
@@ -61,7 +55,7 @@ export class PeakEwma implements Load {
   /** What an answer is expected to take. */
   latency(now: Millis): Millis {
     const knobs = this.#knobs();
-    const usual = this.#fleet.mean ?? knobs.initialLatency;
+    const usual = this.#fleet.latency.mean ?? knobs.initialLatency;
     if (this.#estimate < 0) return usual;
     return usual + (this.#estimate - usual) * this.#weight(now, knobs);
   }
@@ -86,6 +80,10 @@ export class PeakEwma implements Load {
   /** It is as unknown as a new one. */
   forget(): void {
     this.#estimate = -1;
+  }
+
+  adopt(other: Load, now: Millis): void {
+    if (other.measured) this.#sample(other.latency(now), now);
   }
 
   #sample(latency: Millis, now: Millis): void {

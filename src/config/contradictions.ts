@@ -2,7 +2,7 @@
  * What two keys say together: an attempt may not take longer than its call, a first wait not longer than the longest. Judged
  * on what holds after inheritance, and told at the key that was written, by whoever wrote last.
  */
-import type { ServicePolicy } from '../core/policy.ts';
+import { balancerTypes, defaultServicePolicy, knobsOfBalancer, type ServicePolicy } from '../core/policy.ts';
 import { formatDuration } from './duration.ts';
 import type { Path, ProblemList } from './problem.ts';
 import { describeAt } from './schema-problems.ts';
@@ -30,6 +30,7 @@ const orders: readonly Order[] = [
 /** `scope` is where these knobs were written: `defaults` or a service. What it inherited whole was judged where that stands. */
 export function addContradictions(policy: ServicePolicy, scope: Path, source: PolicySource, problems: ProblemList): void {
   addBudgetProblems([...scope, 'retry', 'budget'], source, problems);
+  addIdleKnobs(policy, scope, source, problems);
   for (const { lesser, greater, strictly, yields } of orders) {
     const less = at(policy, lesser);
     const more = at(policy, greater);
@@ -46,6 +47,20 @@ export function addContradictions(policy: ServicePolicy, scope: Path, source: Po
       const bound = strictly === true ? 'more than' : 'at least';
       add([...scope, ...greater], `${bound} ${says(lesser, less, false)}`, source, problems);
     }
+  }
+}
+
+/**
+ * Knobs of a type of balancer that is not in use here do nothing, and whoever wrote them believes otherwise; unless they say what holds
+ * anyway, as in a policy that spells everything out.
+ */
+function addIdleKnobs({ balancer }: ServicePolicy, scope: Path, source: PolicySource, problems: ProblemList): void {
+  for (const key of Object.keys(balancer)) {
+    const path = [...scope, 'balancer', key];
+    const users = balancerTypes.filter((type) => (knobsOfBalancer[type] as readonly string[]).includes(key));
+    if (key === 'type' || users.includes(balancer.type) || source.at(path) === undefined) continue;
+    if (at(balancer, [key]) === at(defaultServicePolicy.balancer, [key])) continue;
+    add(path, `no ${key} with balancer.type ${balancer.type}, only with ${users.join(' or ')}`, source, problems);
   }
 }
 

@@ -8,6 +8,7 @@
 import * as z from 'zod';
 import { defaultPolicy, defaultServicePolicy as core, jitterKinds, onceSwitchedOn, panicModes, retryConditionNames } from '../core/policy.ts';
 import type { RetryCondition } from '../core/policy.ts';
+import { balancer } from './balancer.ts';
 import { serviceDiscovery, serviceVersions } from './discovery.ts';
 import { hedging } from './hedge.ts';
 import type { Kind } from './knob.ts';
@@ -65,21 +66,7 @@ function documentSchema(bareNumbers: boolean) {
       },
       'Bounds the connections of a large fleet. `off`: every client talks to every endpoint.',
     ),
-    balancer: z
-      .union(
-        [
-          z.literal('peak-ewma').transform((type) => ({ type })),
-          mapping({
-            type: knob(oneOf('peak-ewma'), core.balancer.type, 'Peak EWMA of latency times attempts in flight, the better of two endpoints drawn.'),
-            decay: knob(time(1, HOUR), core.balancer.decay, 'Time constant of forgetting: a spike is mostly gone after three of these.'),
-            initialLatency: knob(time(1, HOUR), core.balancer.initialLatency, 'Latency assumed of endpoints while none of the service was ever measured.'),
-            failurePenalty: knob(time(1, HOUR), core.balancer.failurePenalty, 'The least a failed attempt counts as, so that refusing quickly does not look fast.'),
-          }),
-        ],
-        { error: () => 'peak-ewma, or a mapping of type, decay, initialLatency, failurePenalty' },
-      )
-      .meta({ description: 'Which endpoint gets the next attempt. The name alone, `peak-ewma`, is enough.' })
-      .optional(),
+    balancer: balancer(time),
     outlier: switchable(
       {
         relative: switchable(

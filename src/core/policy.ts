@@ -67,8 +67,18 @@ export interface SubsetKnobs {
   readonly strategy: 'auto' | 'rendezvous' | 'off';
 }
 
+/** How the endpoint for an attempt is chosen; the file that explains each is named by it. */
+export const balancerTypes = ['predictive', 'peak-ewma'] as const;
+export type BalancerType = (typeof balancerTypes)[number];
+
+export interface PredictiveKnobs {
+  /** Endpoints that did well lately and are looked at for every attempt, beside two drawn at random. */
+  readonly memory: number;
+  /** Latency assumed of endpoints while none of the service was ever measured. */
+  readonly initialLatency: Millis;
+}
+
 export interface PeakEwmaKnobs {
-  readonly type: 'peak-ewma';
   /** Time constant of forgetting: a spike is mostly gone after three of these. */
   readonly decay: Millis;
   /** Latency assumed of endpoints while none of the service was ever measured. */
@@ -77,8 +87,16 @@ export interface PeakEwmaKnobs {
   readonly failurePenalty: Millis;
 }
 
-/** Which endpoint gets the next attempt. */
-export type BalancerKnobs = PeakEwmaKnobs;
+/** Which endpoint gets the next attempt. The knobs of all types stand side by side, so that a service may change the type alone. */
+export interface BalancerKnobs extends PredictiveKnobs, PeakEwmaKnobs {
+  readonly type: BalancerType;
+}
+
+/** The knobs that each type asks for. */
+export const knobsOfBalancer: { readonly [Type in BalancerType]: readonly Exclude<keyof BalancerKnobs, 'type'>[] } = {
+  predictive: ['memory', 'initialLatency'],
+  'peak-ewma': ['decay', 'initialLatency', 'failurePenalty'],
+};
 
 export interface RelativeKnobs {
   /** Its success rate is lower than that of the others by more than this … */
@@ -286,7 +304,7 @@ export const defaultServicePolicy = {
   connection: { connectTimeout: 1 * SECOND, keepAlive: 30 * SECOND, maxAge: 5 * MINUTE, maxPerEndpoint: 64 },
   discovery: { refresh: 5 * SECOND, maxStale: 24 * HOUR, confirmEmpty: { answers: 3, over: 10 * SECOND } },
   subset: { size: 20, strategy: 'auto' },
-  balancer: { type: 'peak-ewma', decay: 10 * SECOND, initialLatency: 30, failurePenalty: 5 * SECOND },
+  balancer: { type: 'predictive', memory: 8, decay: 10 * SECOND, initialLatency: 30, failurePenalty: 5 * SECOND },
   outlier: {
     relative: { gap: 0.2, sigmas: 3, minRequests: 4, fleetAbove: 0.3, window: 10 * SECOND },
     consecutiveFailures: 'off',

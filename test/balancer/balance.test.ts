@@ -5,7 +5,7 @@ import { balance } from '../../src/balancer/balance.ts';
 import { fakeAttempt, fakeCall } from '../support/fake-call.ts';
 import { FakeReply } from '../support/fake-reply.ts';
 import { settle } from '../support/virtual-clock.ts';
-import { endpointAt, endpoints, SmallCluster } from './small-cluster.ts';
+import { endpointAt, endpoints, peakEwma, SmallCluster } from './small-cluster.ts';
 
 /** A transport whose next answer is told by the test. */
 class FakeTransport implements Transport {
@@ -27,7 +27,7 @@ class FakeTransport implements Transport {
 }
 
 function setUp(found: number | 'not yet' = 1) {
-  const world = new SmallCluster(found === 'not yet' ? {} : { endpoints: endpoints(found) });
+  const world = new SmallCluster({ knobs: { balancer: peakEwma }, ...(found === 'not yet' ? {} : { endpoints: endpoints(found) }) });
   const transport = new FakeTransport();
   const { clock } = world;
   const service = balance(world.cluster, transport, clock);

@@ -122,6 +122,7 @@ describe('panic', () => {
     world.pick().begin();
     expect(world.cluster.pick({ tried: noneTried })).toBeUndefined();
     ticket.settle({ kind: 'success' });
+    ticket.release();
     expect(world.cluster.panic).toBe(false);
     expect(world.events('balancer.panic').map((event) => [event.active, event.mode])).toEqual([[true, 'fail-fast'], [false, 'fail-fast']]);
     expect(picked(world)).toEqual([trial.endpoint.host, '10.0.0.3', '10.0.0.4'].sort());

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { defaultServicePolicy } from '../../src/core/policy.ts';
-import { endpointAt, SmallCluster } from './small-cluster.ts';
+import { endpointAt, peakEwma, SmallCluster } from './small-cluster.ts';
 
 const recent = (world: SmallCluster, host = '10.0.0.0') => world.state(host).recent;
 
 function setUp() {
-  const world = new SmallCluster({ endpoints: [endpointAt(0)] });
+  const world = new SmallCluster({ endpoints: [endpointAt(0)], knobs: { balancer: peakEwma } });
   return { world, clock: world.clock, node: world.pick() };
 }
 

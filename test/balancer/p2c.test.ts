@@ -17,7 +17,7 @@ function fake(key: string, load: number, pending = 0): Fake {
 const room = 64;
 
 function p2c(candidates: readonly Fake[], tried: ReadonlySet<string>, most: number, now: number, random: Random): Fake | undefined {
-  const picker = new P2c<Fake>(random);
+  const picker = new P2c<Fake>(random, { choices: () => 2, memory: () => 0 });
   picker.use(candidates);
   return picker.pick({ tried }, most, now);
 }
@@ -90,5 +90,69 @@ describe('power of two choices', () => {
       return Array.from({ length: 50 }, () => p2c(candidates, noneTried, room, 0, random)!.key);
     };
     expect(run()).toEqual(run());
+  });
+
+  it('draws as many as it is told, each a different one', () => {
+    const random = seededRandom(8);
+    const candidates = Array.from({ length: 6 }, (_, number) => fake(String(number), number));
+    const picker = new P2c<Fake>(random, { choices: () => 5, memory: () => 0 });
+    picker.use(candidates);
+    // Of five of six, one of the two best is always among them, and the best in five of six.
+    const picked = Array.from({ length: 3_000 }, () => picker.pick({ tried: noneTried }, room, 0)!.key);
+    expect(new Set(picked)).toEqual(new Set(['0', '1']));
+    expect(picked.filter((key) => key === '0').length / 3_000).toBeCloseTo(5 / 6, 1);
+  });
+});
+
+describe('a memory of what did well', () => {
+  function setUp(count: number, memory = 3) {
+    const candidates = Array.from({ length: count }, (_, number) => fake(String(number), 10));
+    const options = { memory };
+    const picker = new P2c<Fake>(seededRandom(9), { choices: () => 2, memory: () => options.memory });
+    picker.use(candidates);
+    const pick = (tried: ReadonlySet<string> = noneTried) => picker.pick({ tried }, room, 0)!.key;
+    return { picker, candidates, options, pick };
+  }
+
+  it('is looked at for every attempt, beside the two drawn', () => {
+    const { picker, candidates, pick } = setUp(1_000);
+    candidates[500] = fake('good', 1);
+    picker.use(candidates);
+    picker.succeeded(candidates[500], 0);
+    for (let time = 0; time < 100; time += 1) expect(pick()).toBe('good');
+    expect(pick(new Set(['good']))).not.toBe('good');
+  });
+
+  it('forgets the worst where there are too many, whoever came last', () => {
+    const { picker, candidates, pick } = setUp(1_000);
+    for (const [place, load] of [1, 2, 3, 9, 4].entries()) {
+      candidates[place] = fake(`load ${load}`, load);
+      picker.use(candidates);
+      picker.succeeded(candidates[place]!, 0);
+    }
+    const tried = new Set<string>();
+    for (const load of [1, 2, 3]) {
+      expect(pick(tried)).toBe(`load ${load}`);
+      tried.add(`load ${load}`);
+    }
+    expect(pick(tried)).not.toMatch(/^load/);
+  });
+
+  it('forgets whoever is no candidate any more', () => {
+    const { picker, candidates, pick } = setUp(10);
+    candidates[0] = fake('good', 1);
+    picker.use(candidates);
+    picker.succeeded(candidates[0], 0);
+    picker.use(candidates.slice(1));
+    for (let time = 0; time < 100; time += 1) expect(pick()).not.toBe('good');
+  });
+
+  it('a reload is felt at once', () => {
+    const { picker, candidates, options, pick } = setUp(1_000);
+    candidates[0] = fake('good', 1);
+    picker.use(candidates);
+    picker.succeeded(candidates[0], 0);
+    options.memory = 0;
+    expect(Array.from({ length: 100 }, () => pick()).filter((key) => key === 'good').length).toBeLessThan(5);
   });
 });

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { defaultServicePolicy, type PeakEwmaKnobs } from '../../src/core/policy.ts';
-import { FleetLatency } from '../../src/balancer/fleet-latency.ts';
+import { Fleet } from '../../src/balancer/fleet.ts';
 import { Flight, InFlight } from '../../src/balancer/in-flight.ts';
 import { PeakEwma } from '../../src/balancer/peak-ewma.ts';
 
 function setUp(mean?: number) {
-  const fleet = new FleetLatency();
-  if (mean !== undefined) fleet.observe(mean);
+  const fleet = new Fleet();
+  if (mean !== undefined) fleet.latency.observe(mean);
   const inFlight = new InFlight();
   const world = { fleet, inFlight, knobs: defaultServicePolicy.balancer as PeakEwmaKnobs };
   return { ...world, world, load: new PeakEwma(() => world.knobs, fleet, inFlight) };
@@ -47,14 +47,14 @@ describe('peak EWMA', () => {
   it('presumes an unknown endpoint to be like the others', () => {
     const { load, fleet } = setUp(7);
     expect([load.latency(5), load.measured]).toEqual([7, false]);
-    for (let count = 0; count < 1_000; count += 1) fleet.observe(21);
+    for (let count = 0; count < 1_000; count += 1) fleet.latency.observe(21);
     expect(load.latency(5)).toBeCloseTo(21, 1);
   });
 
   it('presumes the initial latency only while nothing of the service was ever measured', () => {
     const { load, fleet } = setUp();
     expect(load.latency(0)).toBe(defaultServicePolicy.balancer.initialLatency);
-    fleet.observe(3);
+    fleet.latency.observe(3);
     expect(load.latency(0)).toBe(3);
   });
 

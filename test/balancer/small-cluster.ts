@@ -15,6 +15,9 @@ export const defaultKnobs = {
   maxPerEndpoint: defaultServicePolicy.connection.maxPerEndpoint,
 } satisfies ClusterKnobs;
 
+/** Its estimate is a number that a test can foresee. */
+export const peakEwma = { ...defaultServicePolicy.balancer, type: 'peak-ewma' } as const;
+
 export const outlierKnobs = defaultServicePolicy.outlier;
 
 export function endpointAt(number: number, more: Partial<Endpoint> = {}): Endpoint {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { endpoints, endpointAt, SmallCluster } from './small-cluster.ts';
+import { endpoints, endpointAt, peakEwma, SmallCluster } from './small-cluster.ts';
 
 const bad = '10.0.0.0';
 
@@ -9,7 +9,7 @@ function withoutBad(): ReturnType<typeof endpoints> {
 
 describe('an endpoint that left and is back', () => {
   it('R-13: is as ejected as it was, and as slow', async () => {
-    const world = new SmallCluster({ endpoints: endpoints(5) });
+    const world = new SmallCluster({ endpoints: endpoints(5), knobs: { balancer: peakEwma } });
     const slow = world.node('10.0.0.1').begin();
     await world.clock.advance(400);
     slow.settle({ kind: 'success' });

@@ -28,6 +28,15 @@ test('what is off contradicts nothing', () => {
   expect(accepted('version: 1\ndefaults: { deadline: 5s, attemptTimeout: off }').defaults.deadline).toBe(5000);
 });
 
+test('a knob of a type of balancer that is not in use is told where it was written', () => {
+  expect(refusals('version: 1\ndefaults:\n  balancer: { decay: 5s }\nservices:\n  a:\n    balancer: { type: peak-ewma, memory: 4 }\n')).toEqual([
+    'policy.yaml:3:22 defaults.balancer.decay: "5s" (expected: no decay with balancer.type predictive, only with peak-ewma)',
+    'policy.yaml:6:42 services.a.balancer.memory: 4 (expected: no memory with balancer.type peak-ewma, only with predictive)',
+  ]);
+  const { services } = accepted('version: 1\ndefaults: { balancer: { memory: 4 } }\nservices: { a: { balancer: { type: peak-ewma, decay: 1s } } }');
+  expect(services.get('a')!.policy.balancer).toMatchObject({ type: 'peak-ewma', memory: 4, decay: 1_000 });
+});
+
 test.each([
   ['retry: { backoff: { base: 300ms } }', 'retry.backoff.base', 'at most max, which is 250ms'],
   ['retry: { backoff: { max: 10ms } }', 'retry.backoff.max', 'at least base, which is 25ms'],

@@ -54,8 +54,8 @@ test('what is off by default is switched on by any of its keys, with values of i
 });
 
 test('the balancer may be named alone and keeps what it inherits', () => {
-  expect(service('version: 1\ndefaults: { balancer: { decay: 5s } }\nservices: { a: { balancer: peak-ewma } }')?.balancer).toEqual({ ...core.balancer, decay: 5000 });
-  expect(service('version: 1\nservices: { a: { balancer: { type: peak-ewma, failurePenalty: 2s } } }')?.balancer).toEqual({ ...core.balancer, failurePenalty: 2000 });
+  expect(service('version: 1\ndefaults: { balancer: { type: peak-ewma, decay: 5s } }\nservices: { a: { balancer: peak-ewma } }')?.balancer).toEqual({ ...core.balancer, type: 'peak-ewma', decay: 5000 });
+  expect(service('version: 1\nservices: { a: { balancer: { type: peak-ewma, failurePenalty: 2s } } }')?.balancer).toEqual({ ...core.balancer, type: 'peak-ewma', failurePenalty: 2000 });
 });
 
 test('a retry budget of the other shape starts from that shape’s own defaults, and says nothing about what both have', () => {

@@ -55,6 +55,7 @@ test.each([
   'version: 1\nservices: { a: , b: {} }',
   inService('retry: off'),
   inService('balancer: peak-ewma'),
+  inService('balancer: { type: predictive, memory: 4 }'),
   inService('retry: { on: [503, 5xx], replayBodyUpTo: 1.5MiB, budget: { perSuccess: 12.5% } }'),
   inService('discovery: { dns: a.b, port: 80 }'),
   inService('discovery: { file: a.json, refresh: 1s }'),
@@ -75,7 +76,7 @@ test('leaves alone what the environment will fill in', () => {
 test.each([
   'version: 2', 'services: {}', 'version: 1\nhedge: off', 'version: 1\nservices: { A: }', 'version: 1\ndefaults: { hosts: [a] }',
   ...['deadline: 30', 'deadline: 30sec', 'retry: on', 'retry: { maxRetries: 11 }', 'retry: { maxRetries: two }', 'retry: { bakoff: {} }', 'retry: { on: [] }', 'retry: { on: [4xx] }', 'retry: { methods: [get] }',
-    'retry: { budget: { perSuccess: 20 } }', 'balancer: predictive', 'discovery: { dns: a }', 'discovery: { port: 80 }', 'discovery: { srv: a, dns: b, port: 80 }', 'hosts: []', 'hosts: ["http://a"]',
+    'retry: { budget: { perSuccess: 20 } }', 'balancer: fastest', 'balancer: { memory: 65 }', 'discovery: { dns: a }', 'discovery: { port: 80 }', 'discovery: { srv: a, dns: b, port: 80 }', 'hosts: []', 'hosts: ["http://a"]',
     'discovery: { file: a, srv: b }', 'discovery: { file: "" }', 'discovery: { file: a, kubernetes: { service: a, port: 1 } }', 'discovery: { kubernetes: { service: a } }', 'discovery: { kubernetes: { service: A, port: 1 } }',
     'discovery: { kubernetes: { service: a, port: 0 } }', 'discovery: { kubernetes: { service: a, port: ends- } }', 'discovery: { kubernetes: { service: a, port: under_score } }',
     'discovery: []', 'discovery: [{ file: a }]', 'discovery: [{ file: a }, {}]', 'discovery: [{ file: a }, { file: a, refresh: 1s }]', 'discovery: [{ file: a }, [{ file: a }, { file: b }]]', 'discovery: [{ file: a }, { dns: a }]',

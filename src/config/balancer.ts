@@ -1,0 +1,29 @@
+/**
+ * The key `balancer`: a type, and the knobs of that type. The name alone, `balancer: peak-ewma`, is enough.
+ *
+ * Knobs of all types may stand in one mapping as far as its shape goes, so that a service inherits key by key whatever its type; what
+ * the type does not ask for is refused by contradictions.ts.
+ */
+import * as z from 'zod';
+import type { Millis } from '../core/clock.ts';
+import { balancerTypes, defaultServicePolicy } from '../core/policy.ts';
+import { integer, knob, mapping, oneOf, type Kind } from './knob.ts';
+
+const HOUR = 3_600_000;
+const core = defaultServicePolicy.balancer;
+
+/** `time`: the kind of a duration between two bounds. */
+export function balancer(time: (least: Millis, most: Millis) => Kind<Millis, string | number>) {
+  const knobs = {
+    type: knob(oneOf(...balancerTypes), core.type, '`predictive`: least latency to be expected, of two drawn and some remembered; `peak-ewma`: less loaded of two drawn, by peak latency times attempts in flight.'),
+    memory: knob(integer(0, 64), core.memory, '`predictive`: endpoints that did well lately and are looked at for every attempt, beside two drawn at random.'),
+    initialLatency: knob(time(1, HOUR), core.initialLatency, '`predictive`, `peak-ewma`: latency assumed of endpoints while none of the service was ever measured.'),
+    decay: knob(time(1, HOUR), core.decay, '`peak-ewma`: time constant of forgetting: a spike is mostly gone after three of these.'),
+    failurePenalty: knob(time(1, HOUR), core.failurePenalty, '`peak-ewma`: the least a failed attempt counts as, so that refusing quickly does not look fast.'),
+  };
+  const expected = `${balancerTypes.join(', ')}, or a mapping of ${Object.keys(knobs).join(', ')}`;
+  return z
+    .union([z.enum(balancerTypes).transform((type) => ({ type })), mapping(knobs)], { error: () => expected })
+    .meta({ description: `Which endpoint gets the next attempt. A name alone, \`${core.type}\`, is enough.` })
+    .optional();
+}

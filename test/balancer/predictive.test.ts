@@ -1,0 +1,156 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Fleet } from '../../src/balancer/fleet.ts';
+import { Flight, InFlight } from '../../src/balancer/in-flight.ts';
+import { PeakEwma } from '../../src/balancer/peak-ewma.ts';
+import { Predictive } from '../../src/balancer/predictive.ts';
+import { defaultServicePolicy } from '../../src/core/policy.ts';
+
+const idle = new Flight(0);
+
+function setUp(mean?: number) {
+  const fleet = new Fleet();
+  if (mean !== undefined) fleet.latency.observe(mean);
+  const inFlight = new InFlight();
+  const load = new Predictive(() => defaultServicePolicy.balancer, fleet, inFlight);
+  return { fleet, inFlight, load, succeed: (latency: number, now: number, flight = idle) => load.observe({ kind: 'success' }, latency, now, flight) };
+}
+
+describe('predictive', () => {
+  it('follows a change within a few answers or a few hundred milliseconds, and goes back to what it is like in the long run', () => {
+    const { load, succeed } = setUp(10);
+    for (let now = 0; now < 20_000; now += 50) succeed(10, now);
+    for (let now = 20_000; now < 20_400; now += 50) succeed(100, now);
+    expect(load.latency(20_350)).toBeGreaterThan(80);
+    // F is forgotten within three times 300 ms, S has heard a few slow ones of many.
+    expect(load.latency(21_350)).toBeLessThan(40);
+  });
+
+  it('drifts to the mean of the fleet, from above and from below, never to zero', () => {
+    for (const own of [1, 2_000]) {
+      const { load, succeed } = setUp(50);
+      succeed(own, 0);
+      expect(load.latency(10_000)).toBeCloseTo(50 + (own - 50) * Math.exp(-1), 1);
+      expect(load.latency(1_000_000)).toBeCloseTo(50, 6);
+    }
+  });
+
+  it('presumes an unknown endpoint to be like the others, and the initial latency only while nothing was ever measured', () => {
+    expect(setUp().load.latency(0)).toBe(30);
+    const { load } = setUp(7);
+    expect([load.latency(5), load.measured]).toEqual([7, false]);
+  });
+
+  it('an endpoint that refuses quickly looks worse with every refusal, and never faster', () => {
+    const { load, succeed } = setUp(10);
+    succeed(10, 0);
+    let before = load.load(0);
+    for (let time = 0; time < 10; time += 1) {
+      load.observe({ kind: 'failure' }, 0.5, 0, idle);
+      expect(load.load(0)).toBeGreaterThan(1.2 * before);
+      before = load.load(0);
+    }
+    expect(load.latency(0)).toBe(10);
+  });
+
+  it('forgives within three times five seconds', () => {
+    const { load, succeed } = setUp(10);
+    succeed(10, 0);
+    for (let time = 0; time < 20; time += 1) load.observe({ kind: 'failure' }, 0.5, 0, idle);
+    expect(load.load(0)).toBeGreaterThan(50 * 10);
+    expect(load.load(15_000)).toBeLessThan(1.2 * 10);
+  });
+
+  it('an overloaded endpoint is left alone for as long as it asks, but for no more than five minutes', () => {
+    for (const [retryAfter, least] of [[20_000, 20_000], [86_400_000, 300_000]] as const) {
+      const { load, succeed } = setUp(10);
+      succeed(10, 0);
+      load.observe({ kind: 'overload', retryAfter }, 1, 0, idle);
+      expect(load.load(0)).toBeGreaterThan(least);
+      expect(load.load(0)).toBeLessThan(1.3 * least);
+      expect(load.load(least + 15_000)).toBeLessThan(1.2 * 10);
+    }
+  });
+
+  it('our own limits and callers who left say nothing', () => {
+    for (const kind of ['local', 'cancelled'] as const) {
+      const { load, succeed } = setUp(10);
+      succeed(20, 0);
+      const before = load.load(1);
+      load.observe({ kind }, 9_000, 1, idle);
+      expect(load.load(1)).toBe(before);
+    }
+  });
+
+  it('compares what is in flight with what usually is', () => {
+    const { load, inFlight } = setUp(10);
+    const busy = new Flight(0);
+    busy.before = 3;
+    load.observe({ kind: 'success' }, 10, 0, busy);
+    const flights = [1, 2, 3, 4, 5, 6, 7].map(() => new Flight(0));
+    for (const flight of flights.slice(0, 3)) inFlight.begin(flight);
+    // As many as when it took 10 ms.
+    expect(load.load(0)).toBeCloseTo(10, 9);
+    for (const flight of flights.slice(3)) inFlight.begin(flight);
+    expect(load.load(0)).toBeCloseTo(10 * 2 ** 1.25, 9);
+  });
+
+  it('a hung endpoint looks slow before its first timeout', () => {
+    const { load, succeed, inFlight } = setUp(10);
+    succeed(10, 0);
+    const hung = new Flight(0);
+    inFlight.begin(hung);
+    expect(load.load(2_000)).toBeCloseTo(2_000 * 2 ** 1.25, 6);
+    inFlight.answered(hung);
+    inFlight.end();
+    expect(load.load(2_000)).toBeCloseTo(10, 1);
+  });
+
+  it('answers that take no time do not make what is in flight worth nothing', () => {
+    const { load, succeed, inFlight } = setUp(0);
+    succeed(0, 0);
+    const before = load.load(0);
+    inFlight.begin(new Flight(0));
+    expect(load.load(0)).toBeGreaterThan(before);
+  });
+
+  it('asking for the load does not change it, and it is always a positive number', () => {
+    const kinds = fc.constantFrom('success', 'failure', 'overload', 'local', 'cancelled');
+    const samples = fc.array(fc.record({ kind: kinds, latency: fc.double({ min: 0, max: 1e9, noNaN: true }), after: fc.nat(20_000) }), { maxLength: 30 });
+    fc.assert(
+      fc.property(samples, fc.array(fc.nat(50_000), { maxLength: 20 }), (history, glances) => {
+        const [asked, left] = [setUp(10), setUp(10)];
+        let now = 0;
+        for (const { kind, latency, after } of history) {
+          for (const glance of glances) asked.load.load(now + glance);
+          now += after;
+          for (const one of [asked, left]) one.load.observe({ kind }, latency, now, idle);
+        }
+        expect(asked.load.load(now + 777)).toBe(left.load.load(now + 777));
+        expect(left.load.load(now)).toBeGreaterThan(0);
+        expect(Number.isFinite(left.load.load(now))).toBe(true);
+      }),
+    );
+  });
+
+  it('after it is forgotten it is as unknown as a new one', () => {
+    const { load, succeed } = setUp(10);
+    for (let time = 0; time < 20; time += 1) load.observe({ kind: 'failure' }, 1, 0, idle);
+    load.observe({ kind: 'overload', retryAfter: 60_000 }, 1, 0, idle);
+    load.forget();
+    expect([load.load(0), load.measured]).toEqual([10, false]);
+    succeed(4, 1);
+    expect(load.latency(1)).toBe(4);
+  });
+
+  it('takes over what another kind of estimate knew', () => {
+    const { load, fleet, inFlight } = setUp(10);
+    const knobs = { ...defaultServicePolicy.balancer, decay: 1_000_000 };
+    const other = new PeakEwma(() => knobs, fleet, inFlight);
+    load.adopt(other, 0);
+    expect(load.measured).toBe(false);
+    other.observe({ kind: 'success' }, 70, 0);
+    load.adopt(other, 0);
+    expect([load.measured, load.latency(0)]).toEqual([true, 70]);
+  });
+});
