@@ -128,7 +128,7 @@ describe('a memory of what did well', () => {
     for (const [place, load] of [1, 2, 3, 9, 4].entries()) {
       candidates[place] = fake(`load ${load}`, load);
       picker.use(candidates);
-      picker.succeeded(candidates[place]!, 0);
+      picker.succeeded(candidates[place], 0);
     }
     const tried = new Set<string>();
     for (const load of [1, 2, 3]) {
