@@ -25,6 +25,7 @@ import { FleetTally } from './matched.ts';
 import { pickerFor } from './kinds.ts';
 import { Node, trialDueAt, type NodeContext } from './node.ts';
 import type { PickRequest } from './picker.ts';
+import { Shares } from './shares.ts';
 import { describe, type EndpointSnapshot } from './snapshot.ts';
 import { Subset, type SubsetSnapshot } from './subset.ts';
 import { Tombstones } from './tombstones.ts';
@@ -83,7 +84,7 @@ export class Cluster {
     const outlier = () => knobs().outlier;
     const moved = (now: Millis) => this.#moved(now);
     this.#ejection = new Ejection({ service, random, knobs: outlier, emit, moved, ejected: () => this.#ejected() });
-    const fleet = { fleet: new Fleet(), tally: new FleetTally() };
+    const fleet = { fleet: new Fleet(), shares: new Shares(), tally: new FleetTally() };
     const balancer = () => knobs().balancer;
     const picker = pickerFor<Node>(balancer().type, balancer, random);
     this.#context = { clock, ...fleet, balancer, outlier, judge: this.#ejection, picker };
@@ -157,6 +158,7 @@ export class Cluster {
     }
     const picked = this.#context.picker.pick(request, knobs.maxPerEndpoint, now);
     if (picked === undefined) this.#deps.refresh('none-available');
+    else this.#context.shares.took(picked.share);
     return picked;
   }
 
@@ -253,6 +255,7 @@ export class Cluster {
   #choose(now: Millis): void {
     const before = this.panic;
     this.#candidates = chooseCandidates(this.#nodes, this.#deps.knobs().outlier, now);
+    this.#context.shares.use(this.#candidates.nodes);
     this.#context.picker.use(this.#candidates.nodes, now);
     if (this.panic === before) return;
     const { service, emit, knobs } = this.#deps;

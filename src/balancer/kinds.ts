@@ -10,10 +10,11 @@ import { P2c } from './p2c.ts';
 import { PeakEwma } from './peak-ewma.ts';
 import type { Candidate, Picker } from './picker.ts';
 import { Predictive } from './predictive.ts';
+import type { Share } from './shares.ts';
 
 /** Knobs are asked for when they are used, so a policy reload is felt at once and forgets nothing. */
-export function loadFor(type: BalancerType, knobs: () => BalancerKnobs, fleet: Fleet, inFlight: InFlight): Load {
-  return type === 'peak-ewma' ? new PeakEwma(knobs, fleet, inFlight) : new Predictive(knobs, fleet, inFlight);
+export function loadFor(type: BalancerType, knobs: () => BalancerKnobs, fleet: Fleet, inFlight: InFlight, share: Share): Load {
+  return type === 'peak-ewma' ? new PeakEwma(knobs, fleet, inFlight, share) : new Predictive(knobs, fleet, inFlight, share);
 }
 
 export function pickerFor<Some extends Candidate>(type: BalancerType, knobs: () => BalancerKnobs, random: Random): Picker<Some> {

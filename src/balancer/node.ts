@@ -18,6 +18,7 @@ import { loadFor } from './kinds.ts';
 import type { Load } from './load.ts';
 import type { FleetTally } from './matched.ts';
 import type { Candidate, Picker } from './picker.ts';
+import { Share, type Shares } from './shares.ts';
 
 /** Traffic goes to it. `ejections` in a row came before, the last one of `duration`. */
 export interface Available {
@@ -72,6 +73,7 @@ export interface Judge {
 export interface NodeContext {
   readonly clock: Clock;
   readonly fleet: Fleet;
+  readonly shares: Shares;
   readonly tally: FleetTally;
   readonly balancer: () => BalancerKnobs;
   /** The cluster's; another one where a reload changed the type. */
@@ -79,9 +81,6 @@ export interface NodeContext {
   readonly outlier: () => Switchable<OutlierKnobs>;
   readonly judge: Judge;
 }
-
-/** What a weight of 0 counts as: "a very small chance of being selected" (RFC 2782), not none. */
-const SMALLEST_WEIGHT = 0.01;
 
 const neverEjected: Available = { kind: 'available', since: -Infinity, ejections: 0, duration: 0 };
 
@@ -95,6 +94,7 @@ export class Node implements Candidate {
   readonly totals: Record<OutcomeKind, number> = { success: 0, failure: 0, overload: 0, local: 0, cancelled: 0 };
   readonly #context: NodeContext;
   readonly #inFlight = new InFlight();
+  readonly share: Share;
   #load: Load;
   #balancer: BalancerType;
   /** How its attempts went, as far as that says something of its health. */
@@ -108,8 +108,13 @@ export class Node implements Candidate {
     this.endpoint = endpoint;
     this.#context = context;
     this.#balancer = context.balancer().type;
-    this.#load = loadFor(this.#balancer, context.balancer, context.fleet, this.#inFlight);
+    this.share = new Share(context.shares, this.#inFlight);
+    this.#load = this.#loadFor(this.#balancer);
     this.record = new HealthRecord(context.tally);
+  }
+
+  get weight(): number {
+    return this.share.weight;
   }
 
   get pending(): number {
@@ -121,9 +126,9 @@ export class Node implements Candidate {
     return this.#load.measured;
   }
 
-  /** Smaller is freer; per unit of weight. */
+  /** Smaller is freer. */
   load(now: Millis): number {
-    return this.#load.load(now) / Math.max(this.endpoint.weight, SMALLEST_WEIGHT);
+    return this.#load.load(now);
   }
 
   latency(now: Millis): Millis {
@@ -135,6 +140,7 @@ export class Node implements Candidate {
     const now = this.#context.clock.now();
     const ticket = new Ticket(this, now, route);
     this.#inFlight.begin(ticket);
+    this.#context.shares.inFlight += 1;
     if (this.ejection.kind !== 'available') this.#context.judge.begun(this, ticket, now);
     return ticket;
   }
@@ -159,12 +165,12 @@ export class Node implements Candidate {
 
   /** The type of the balancer may have changed: an estimate of another kind takes over what this one knows. */
   rebalance(): void {
-    const { balancer, fleet, clock } = this.#context;
+    const { balancer, clock } = this.#context;
     const { type } = balancer();
     if (type === this.#balancer) return;
     const before = this.#load;
     this.#balancer = type;
-    this.#load = loadFor(type, balancer, fleet, this.#inFlight);
+    this.#load = this.#loadFor(type);
     this.#load.adopt(before, clock.now());
   }
 
@@ -198,9 +204,15 @@ export class Node implements Candidate {
   /** For the ticket alone. */
   released(ticket: Ticket, outcome: OutcomeKind): void {
     this.#inFlight.end();
+    this.#context.shares.inFlight -= 1;
     if (outcome !== 'success' || this.#left) return;
     if (ticket.startedAt >= this.#knownSince) this.record.completed();
     this.#context.picker.succeeded?.(this, this.#context.clock.now());
+  }
+
+  #loadFor(type: BalancerType): Load {
+    const { balancer, fleet } = this.#context;
+    return loadFor(type, balancer, fleet, this.#inFlight, this.share);
   }
 
   #record({ kind, unreachable }: Outcome, now: Millis): void {

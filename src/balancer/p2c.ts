@@ -20,6 +20,7 @@ import type { Millis } from '../core/clock.ts';
 import type { EndpointKey } from '../core/endpoint.ts';
 import { below, type Random } from '../core/random.ts';
 import { rank, type Candidate, type Picker, type PickRequest } from './picker.ts';
+import { WeightedDraw } from './weighted-draw.ts';
 
 export interface P2cOptions {
   /** How many are drawn. */
@@ -34,6 +35,8 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
   #candidates: readonly Some[] = [];
   /** Indices drawn for one pick, in order; kept, so that a pick allocates nothing. */
   readonly #drawn: number[] = [];
+  /** Where their weights are not all the same. */
+  #byWeight: WeightedDraw | undefined;
   /** The latest first. */
   #memory: Some[] = [];
 
@@ -44,6 +47,8 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
 
   use(candidates: readonly Some[]): void {
     this.#candidates = candidates;
+    const uneven = candidates.some((candidate) => candidate.weight !== candidates[0]!.weight);
+    this.#byWeight = uneven ? new WeightedDraw(candidates.map((candidate) => candidate.weight)) : undefined;
     this.#memory = this.#memory.filter((candidate) => candidates.includes(candidate));
   }
 
@@ -95,10 +100,10 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
     memory.pop();
   }
 
-  /** An index other than the `before` ones drawn for the same pick, all others being equally likely. */
+  /** An index other than the `before` ones drawn for the same pick. The first is drawn by weight; of the others all are equally likely. */
   #draw(before: number, count: number): number {
     const drawn = this.#drawn;
-    let index = below(this.#random, count - before);
+    let index = before === 0 && this.#byWeight !== undefined && count === this.#candidates.length ? this.#byWeight.next(this.#random) : below(this.#random, count - before);
     let place = 0;
     while (place < before && index >= drawn[place]!) {
       index += 1;

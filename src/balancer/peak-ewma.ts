@@ -27,20 +27,23 @@ import type { PeakEwmaKnobs } from '../core/policy.ts';
 import type { Fleet } from './fleet.ts';
 import type { InFlight } from './in-flight.ts';
 import { LONGEST_RETRY_AFTER, type Load } from './load.ts';
+import type { Share } from './shares.ts';
 
 export class PeakEwma implements Load {
   readonly #knobs: () => PeakEwmaKnobs;
   readonly #fleet: Fleet;
   readonly #inFlight: InFlight;
+  readonly #share: Share;
   /** Negative: not yet measured. A number all along, so that V8 keeps one shape. */
   #estimate: Millis = -1;
   #sampledAt: Millis = 0;
 
   /** Knobs are asked for when they are used, so a policy reload is felt at once and forgets nothing. */
-  constructor(knobs: () => PeakEwmaKnobs, fleet: Fleet, inFlight: InFlight) {
+  constructor(knobs: () => PeakEwmaKnobs, fleet: Fleet, inFlight: InFlight, share: Share) {
     this.#knobs = knobs;
     this.#fleet = fleet;
     this.#inFlight = inFlight;
+    this.#share = share;
   }
 
   get measured(): boolean {
@@ -49,7 +52,7 @@ export class PeakEwma implements Load {
 
   /** Smaller is freer. Asking changes nothing. */
   load(now: Millis): number {
-    return Math.max(this.latency(now), this.#inFlight.oldestAge(now)) * (this.#inFlight.count + 1);
+    return Math.max(this.latency(now), this.#inFlight.oldestAge(now)) * this.#share.pressure(0);
   }
 
   /** What an answer is expected to take. */

@@ -12,6 +12,8 @@ import type { EndpointKey } from '../core/endpoint.ts';
 /** What a picker sees of an endpoint. */
 export interface Candidate {
   readonly key: EndpointKey;
+  /** Of the requests it should have, relative to the others. */
+  readonly weight: number;
   /** Attempts in flight. */
   readonly pending: number;
   /** Smaller is freer. */

@@ -32,6 +32,7 @@ import { decay } from './decay.ts';
 import type { Fleet } from './fleet.ts';
 import type { Flight, InFlight } from './in-flight.ts';
 import { LONGEST_RETRY_AFTER, type Load } from './load.ts';
+import type { Share } from './shares.ts';
 
 /** What is known of an instant's queue is old after this; a pause of a collector takes about as long. */
 const FAST: Millis = 300;
@@ -51,6 +52,7 @@ export class Predictive implements Load {
   readonly #knobs: () => PredictiveKnobs;
   readonly #fleet: Fleet;
   readonly #inFlight: InFlight;
+  readonly #share: Share;
   #samples = 0;
   #sampledAt: Millis = 0;
   /** F, S and m as of `#sampledAt`. */
@@ -63,10 +65,11 @@ export class Predictive implements Load {
   /** Until when it asked to be left alone. */
   #restsUntil: Millis = -Infinity;
 
-  constructor(knobs: () => PredictiveKnobs, fleet: Fleet, inFlight: InFlight) {
+  constructor(knobs: () => PredictiveKnobs, fleet: Fleet, inFlight: InFlight, share: Share) {
     this.#knobs = knobs;
     this.#fleet = fleet;
     this.#inFlight = inFlight;
+    this.#share = share;
   }
 
   get measured(): boolean {
@@ -74,10 +77,9 @@ export class Predictive implements Load {
   }
 
   load(now: Millis): number {
-    const { count } = this.#inFlight;
     const usual = this.#samples === 0 ? (this.#fleet.queue.mean ?? 0) : this.#queue;
     const latency = Math.max(this.latency(now), this.#inFlight.oldestAge(now), this.#restsUntil - now, LEAST_LATENCY);
-    const queue = (count + 1) / (usual + 1);
+    const queue = this.#share.pressure(usual);
     const success = Math.max(this.#successRate(now), LEAST_SUCCESS);
     // x^1.25, without the price of a power.
     return (latency * queue * Math.sqrt(Math.sqrt(queue))) / (success * success);

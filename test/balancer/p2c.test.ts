@@ -6,12 +6,13 @@ import { noneTried } from './small-cluster.ts';
 
 interface Fake {
   readonly key: string;
+  readonly weight: number;
   readonly pending: number;
   load(): number;
 }
 
 function fake(key: string, load: number, pending = 0): Fake {
-  return { key, pending, load: () => load };
+  return { key, weight: 1, pending, load: () => load };
 }
 
 const room = 64;

@@ -4,13 +4,14 @@ import { defaultServicePolicy, type PeakEwmaKnobs } from '../../src/core/policy.
 import { Fleet } from '../../src/balancer/fleet.ts';
 import { Flight, InFlight } from '../../src/balancer/in-flight.ts';
 import { PeakEwma } from '../../src/balancer/peak-ewma.ts';
+import { Share, Shares } from '../../src/balancer/shares.ts';
 
 function setUp(mean?: number) {
   const fleet = new Fleet();
   if (mean !== undefined) fleet.latency.observe(mean);
   const inFlight = new InFlight();
   const world = { fleet, inFlight, knobs: defaultServicePolicy.balancer as PeakEwmaKnobs };
-  return { ...world, world, load: new PeakEwma(() => world.knobs, fleet, inFlight) };
+  return { ...world, world, load: new PeakEwma(() => world.knobs, fleet, inFlight, new Share(new Shares(), inFlight)) };
 }
 
 const decay = defaultServicePolicy.balancer.decay;

@@ -4,6 +4,7 @@ import { Fleet } from '../../src/balancer/fleet.ts';
 import { Flight, InFlight } from '../../src/balancer/in-flight.ts';
 import { PeakEwma } from '../../src/balancer/peak-ewma.ts';
 import { Predictive } from '../../src/balancer/predictive.ts';
+import { Share, Shares } from '../../src/balancer/shares.ts';
 import { defaultServicePolicy } from '../../src/core/policy.ts';
 
 const idle = new Flight(0);
@@ -12,7 +13,7 @@ function setUp(mean?: number) {
   const fleet = new Fleet();
   if (mean !== undefined) fleet.latency.observe(mean);
   const inFlight = new InFlight();
-  const load = new Predictive(() => defaultServicePolicy.balancer, fleet, inFlight);
+  const load = new Predictive(() => defaultServicePolicy.balancer, fleet, inFlight, new Share(new Shares(), inFlight));
   return { fleet, inFlight, load, succeed: (latency: number, now: number, flight = idle) => load.observe({ kind: 'success' }, latency, now, flight) };
 }
 
@@ -146,7 +147,7 @@ describe('predictive', () => {
   it('takes over what another kind of estimate knew', () => {
     const { load, fleet, inFlight } = setUp(10);
     const knobs = { ...defaultServicePolicy.balancer, decay: 1_000_000 };
-    const other = new PeakEwma(() => knobs, fleet, inFlight);
+    const other = new PeakEwma(() => knobs, fleet, inFlight, new Share(new Shares(), inFlight));
     load.adopt(other, 0);
     expect(load.measured).toBe(false);
     other.observe({ kind: 'success' }, 70, 0);
