@@ -126,9 +126,13 @@ export class MeshClient {
       emit,
       warn,
     });
+    const policy = this.#policy;
     const port: MeshPort = {
       send: (request, callOptions, cancellation, elapsed) => this.#send(request, callOptions, cancellation, elapsed),
       passthrough: (scheme, authority) => this.#directly(scheme, authority),
+      get passesThrough() {
+        return policy.loaded.policy.unknownHosts === 'passthrough';
+      },
       close: (timeout) => this.close(timeout === undefined ? {} : { timeout }),
       now: () => this.#clock.now(),
     };

@@ -3,7 +3,7 @@
  *
  * The way of a request, top to bottom:
  *
- *     trace → deadline → rate limit → throttle → concurrency → retry & hedge → [ circuit → attempt timeout → propagation → trace → balancer → transport ]
+ *     trace → fallback → deadline → rate limit → throttle → concurrency → retry & hedge → [ circuit → attempt timeout → propagation → trace → balancer → transport ]
  *
  * What is in brackets is a cluster's (running-cluster.ts). The parts keep memory and never knobs; they ask for those when they use them, so
  * a changed policy is felt at once and nothing that was learnt is lost.
@@ -16,6 +16,7 @@ import { defaultServicePolicy, type BudgetKnobs, type DiscoverySource, type Retr
 import { RetryBudget } from './policies/budget.ts';
 import { ConcurrencyLimit } from './policies/concurrency.ts';
 import { deadline } from './policies/deadline.ts';
+import { fallback } from './policies/fallback.ts';
 import { Hedging } from './policies/hedge.ts';
 import { RateLimit } from './policies/rate-limit.ts';
 import { retry } from './policies/retry.ts';
@@ -70,6 +71,8 @@ export class RunningService {
     this.#stack = stack<Call>(
       // Outermost, so that the span of a call covers all that the caller waits for.
       traceCalls({ clock }),
+      // Above the deadline: what the caller wants when his time is over comes after it.
+      fallback({ emit }),
       // Above the queue, so that waiting for a turn is within it.
       deadline(timeouts),
       // Above the queue: who has no quota does not wait to hear so. Above retry: a quota is of calls.

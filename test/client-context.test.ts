@@ -9,16 +9,20 @@ import { VirtualClock } from './support/virtual-clock.ts';
 
 type Knobs = NonNullable<PolicyDocument['defaults']>;
 
-const meshes: MeshClient[] = [];
+const meshes: [MeshClient, VirtualClock][] = [];
 afterEach(async () => {
-  for (const mesh of meshes.splice(0)) await mesh.close({ timeout: 0 });
+  for (const [mesh, clock] of meshes.splice(0)) {
+    const closed = mesh.close({ timeout: 0 });
+    await clock.advance(0);
+    await closed;
+  }
 });
 
 function meshOver(answer: (attempt: Attempt) => Promise<Reply>, knobs: Knobs = {}, clock = new VirtualClock(1000.5)) {
   const network = new FakeTransport(answer);
   const discovery = { endpoints: ['10.0.0.1:80', '10.0.0.2:80', '10.0.0.3:80'] };
   const mesh = createMeshClient({ policy: { version: 1, defaults: knobs, services: { reviews: { discovery } } }, clock, transport: () => network });
-  meshes.push(mesh);
+  meshes.push([mesh, clock]);
   return { mesh, clock, network };
 }
 

@@ -4,6 +4,8 @@
  */
 import type { CallContext } from '../core/ambient.ts';
 import type { CallOptions } from '../core/call.ts';
+import { isSignal } from '../core/caller-signal.ts';
+import { isSubstitute } from '../core/substitute.ts';
 import { criticalities, isCriticality } from '../core/criticality.ts';
 import { MeshError } from '../core/errors.ts';
 import { parseDuration } from './duration.ts';
@@ -28,6 +30,8 @@ const ofCall: Expectations<CallOptions> = {
   criticality,
   retry: { fits: (value) => value === false, expected: 'false, or nothing' },
   idempotencyKey: { fits: (value) => typeof value === 'string', expected: 'a string, or true' },
+  signal: { fits: isSignal, expected: 'an AbortSignal' },
+  fallback: { fits: isFallback, expected: 'a Response, a string, bytes, or a function that gives one of these' },
   hashKey: { fits: (value) => typeof value === 'string' && value !== '', expected: 'a string that is not empty' },
 };
 
@@ -37,6 +41,10 @@ const ofContext: Expectations<CallContext> = {
   attempt: { fits: (value) => Number.isSafeInteger(value) && (value as number) >= 1, expected: 'a whole number from 1' },
   caller: { fits: (value) => typeof value === 'string', expected: 'a string' },
 };
+
+function isFallback(value: unknown): boolean {
+  return typeof value === 'function' || isSubstitute(value);
+}
 
 /**
  * A key whose value is `undefined` is one that is not there.

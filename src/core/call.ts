@@ -33,9 +33,18 @@ export interface CallOptions {
    * a new key (a UUID), the same for all attempts and wherever the request is redirected.
    */
   readonly idempotencyKey?: string | true;
+  /** Ends the call when it fires. A signal may live longer than the call: nothing is left listening to it. */
+  readonly signal?: AbortSignal;
+  /** In the place of a reply that cannot be had; which errors that are: policies/fallback.ts. */
+  readonly fallback?: Fallback;
   /** Calls with the same key go to the same endpoint, where the policy balances by hash. */
   readonly hashKey?: string;
 }
+
+/** A Response of any fetch, or the body of one with status 200. */
+export type Substitute = Response | string | Uint8Array;
+/** The same every time, or what a function makes of the error; what that throws, the caller gets. */
+export type Fallback = Substitute | ((error: MeshError) => Substitute | Promise<Substitute>);
 
 /** Header names and values in turn, as undici takes them; a value may be an array of strings. */
 export type HeaderList = readonly (string | readonly string[])[];
@@ -96,6 +105,8 @@ export interface Call {
   attempts: number;
   /** Endpoints that attempts of this call went to; the balancer adds, the picker avoids. */
   readonly tried: Set<EndpointKey>;
+  /** The error in whose place the caller got his fallback. */
+  fellBack?: MeshError;
   /** What telemetry keeps with the call; nobody else looks. */
   trace?: unknown;
 }

@@ -44,6 +44,8 @@ export interface MeshEventMap {
   'hedge.won': { service: string; attempt: number };
   /** A limit of ours turned a call away; where it is not enforced, it would have. */
   'call.shed': { service: string; by: ShedBy; criticality: Criticality; enforced: boolean };
+  /** In the place of a reply the caller got what he gave for that case; or nothing, where that failed as well. */
+  'call.fallback': { service: string; because: ErrorCode; failed: boolean };
   'circuit.opened': { service: string; failureRate: number; requests: number; openFor: Millis };
   /** One call at a time may try whether the service is back. */
   'circuit.half-opened': { service: string };

@@ -147,12 +147,18 @@ class RecordedCall implements ReplyObserver {
   end(error: unknown): void {
     const span = this.#span;
     if (error !== undefined) this.#outcome = outcomeOf(error);
+    const { fellBack } = this.#call;
+    if (fellBack !== undefined) {
+      span.setAttribute('inmesh.fallback', errorType(fellBack));
+      // The caller was served; what the mesh could do for him is what it is.
+      if (error === undefined) this.#outcome = fellBack.outcome;
+    }
     span.setAttribute('inmesh.attempts', this.#call.attempts);
     span.setAttribute('inmesh.outcome', this.#outcome);
     if (error instanceof MeshError && error.shedBy !== undefined) span.setAttribute('inmesh.shed.by', error.shedBy);
     // A 404 is work done. That the CLIENT span below calls it an error is the convention for those, not for this one.
     if (error !== undefined) markThrown(span, error);
-    else if (this.#outcome !== 'success') markStatus(span, this.#status!);
+    else if (this.#outcome !== 'success' && fellBack === undefined) markStatus(span, this.#status!);
     span.end();
   }
 }

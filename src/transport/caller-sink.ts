@@ -47,7 +47,16 @@ export function callerSink(handler: RawHandler | NewHandler): CallerSink {
 
 /** The error that the caller should see: the reason they gave themselves when they left, else ours. */
 function seenByCaller(error: Error): Error {
-  return error instanceof MeshError && error.code === 'CANCELLED' && error.cause instanceof Error ? error.cause : error;
+  const seen = error instanceof MeshError && error.code === 'CANCELLED' && error.cause instanceof Error ? error.cause : error;
+  told.add(seen);
+  return seen;
+}
+
+/** What callers were told, whichever of the two it was: fetch hides it behind an error of its own. */
+const told = new WeakSet<Error>();
+
+export function wasTold(error: unknown): error is Error {
+  return error instanceof Error && told.has(error);
 }
 
 /** A handler that throws when it is told of an error leaves nobody to tell. It is seen as an uncaught error, and hurts no other call. */

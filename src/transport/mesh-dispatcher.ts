@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { stringify } from 'node:querystring';
 import type { Dispatcher as UndiciDispatcher } from 'undici';
 import type { CallOptions, HeaderList, MeshRequest, Reply } from '../core/call.ts';
+import { CallerSignal, isSignal } from '../core/caller-signal.ts';
 import { Cancellation } from '../core/cancellation.ts';
 import type { Millis } from '../core/clock.ts';
 import { MeshError } from '../core/errors.ts';
@@ -26,6 +27,8 @@ export interface MeshPort {
   send(request: IncomingRequest, options: CallOptions, cancellation: Cancellation, elapsed: Millis): Promise<Reply>;
   /** Where requests to this host go when the mesh must not touch them; undefined: the mesh takes them. */
   passthrough(scheme: 'http' | 'https', authority: string): UndiciDispatcher | undefined;
+  /** Whether there are any such hosts. */
+  readonly passesThrough: boolean;
   /** `timeout`: how long to wait for what is in flight; the client's own default where nobody says. */
   close(timeout?: Millis): Promise<void>;
   now(): Millis;
@@ -49,6 +52,11 @@ export class MeshDispatcher extends Dispatcher {
 
   override dispatch(options: MeshDispatchOptions, handler: UndiciDispatcher.DispatchHandler): boolean {
     return dispatchThrough(this[port], options, handler);
+  }
+
+  /** Some requests may leave it as they came, to hosts that are none of the mesh's. */
+  get passesThrough(): boolean {
+    return this[port].passesThrough;
   }
 
   /** Closes the mesh client that this dispatcher belongs to. */
@@ -79,15 +87,18 @@ export class MeshDispatcher extends Dispatcher {
 export class CallDispatcher extends Dispatcher {
   readonly [port]: MeshPort;
   readonly callOptions: CallOptions;
+  readonly controller: AbortController | undefined;
   first: { readonly at: Millis; readonly method: string; readonly origin: string } | undefined;
   /** One for all hops: they are the same work, wherever it is done in the end. */
   minted: string | undefined;
   readonly mint = (): string => (this.minted ??= randomUUID());
 
-  constructor(mesh: MeshDispatcher, callOptions: CallOptions) {
+  /** The controller is aborted where the caller's signal ends the call, so that a fetch which has its response learns why. */
+  constructor(mesh: MeshDispatcher, callOptions: CallOptions, controller: AbortController | undefined) {
     super();
     this[port] = mesh[port];
     this.callOptions = callOptions;
+    this.controller = controller;
   }
 
   override dispatch(options: MeshDispatchOptions, handler: UndiciDispatcher.DispatchHandler): boolean {
@@ -95,16 +106,30 @@ export class CallDispatcher extends Dispatcher {
     const { method } = options;
     const origin = String(options.origin);
     this.first ??= { at: now, method, origin };
-    const { idempotencyKey, ...others } = this.callOptions;
+    let mesh = this.callOptions;
+    const { idempotencyKey } = mesh;
     // What another method asks for is other work. A key that somebody chose is for the server that he chose it for.
-    const same = method === this.first.method && (idempotencyKey === true || origin === this.first.origin);
-    const mesh = idempotencyKey !== undefined && same ? this.callOptions : others;
-    return dispatchThrough(this[port], { ...options, mesh }, handler, now - this.first.at, this.mint);
+    if (idempotencyKey !== undefined && (method !== this.first.method || (idempotencyKey !== true && origin !== this.first.origin))) {
+      const { idempotencyKey: _, ...others } = mesh;
+      mesh = others;
+    }
+    return dispatchThrough(this[port], { ...options, mesh }, handler, { elapsed: now - this.first.at, mint: this.mint, controller: this.controller });
   }
 }
 
+/** One request of however many a call becomes on its way through redirects. */
+interface Hop {
+  /** Since the first of them. */
+  readonly elapsed: Millis;
+  /** The key that is the same for all of them. */
+  readonly mint: () => string;
+  readonly controller: AbortController | undefined;
+}
+
+const onlyHop: Hop = { elapsed: 0, mint: randomUUID, controller: undefined };
+
 /** Always true: it never asks the caller to hold back, for what is too much waits in the policy's bounded queue or fails there. */
-function dispatchThrough(mesh: MeshPort, options: MeshDispatchOptions, handler: UndiciDispatcher.DispatchHandler, elapsed = 0, mint: () => string = randomUUID): boolean {
+function dispatchThrough(mesh: MeshPort, options: MeshDispatchOptions, handler: UndiciDispatcher.DispatchHandler, hop: Hop = onlyHop): boolean {
   if (typeof handler !== 'object' || handler === null) throw new TypeError('handler must be an object');
   const sink = callerSink(handler as RawHandler | NewHandler);
   let request: IncomingRequest;
@@ -116,7 +141,7 @@ function dispatchThrough(mesh: MeshPort, options: MeshDispatchOptions, handler: 
   }
   const direct = mesh.passthrough(request.scheme, request.authority);
   if (direct !== undefined) return direct.dispatch(options, handler);
-  new CallerCall(sink).run(mesh, request, withKey(options.mesh ?? noOptions, request, mint), elapsed);
+  new CallerCall(sink).run(mesh, request, withKey(options.mesh ?? noOptions, request, hop.mint), hop);
   return true;
 }
 
@@ -134,30 +159,47 @@ function withKey(options: CallOptions, { headers }: IncomingRequest, mint: () =>
 class CallerCall implements CallControl {
   readonly #sink: CallerSink;
   readonly #cancellation = new Cancellation();
+  #left: MeshError | undefined;
 
   constructor(sink: CallerSink) {
     this.#sink = sink;
   }
 
-  run(mesh: MeshPort, request: IncomingRequest, options: CallOptions, elapsed: Millis): void {
+  run(mesh: MeshPort, request: IncomingRequest, options: CallOptions, { elapsed, controller }: Hop): void {
     try {
       this.#sink.start(this);
     } catch (error) {
       this.abort(error);
     }
+    // What is no signal is refused with the other options, below.
+    const signal = isSignal(options.signal) ? new CallerSignal(options.signal, this) : undefined;
     if (this.#cancellation.reason !== undefined) {
+      signal?.end();
       this.#sink.onError(this.#cancellation.reason);
       return;
     }
+    if (controller !== undefined) this.#cancellation.subscribe({ cancelled: (reason) => reason.code === 'CANCELLED' && controller.abort(reason.cause) });
     void mesh.send(request, options, this.#cancellation, elapsed).then(
-      (reply) => reply.accept(this.#sink),
-      (error: unknown) => this.#sink.onError(error as Error),
+      (reply) => this.#replied(reply, signal),
+      (error: unknown) => {
+        signal?.end();
+        this.#sink.onError(error as Error);
+      },
     );
+  }
+
+  /** Who left after his deadline has left all the same: then there may still be a reply, made here. */
+  #replied(reply: Reply, signal: CallerSignal | undefined): void {
+    if (signal !== undefined) reply.watch(signal);
+    if (this.#left === undefined) return reply.accept(this.#sink);
+    reply.discard();
+    this.#sink.onError(this.#left);
   }
 
   abort(reason: unknown): void {
     const cause = reason ?? new DOMException('This operation was aborted', 'AbortError');
-    this.#cancellation.cancel(new MeshError('CANCELLED', 'the caller left', { cause }));
+    this.#left = new MeshError('CANCELLED', 'the caller left', { cause });
+    this.#cancellation.cancel(this.#left);
   }
 }
 

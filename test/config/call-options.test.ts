@@ -20,7 +20,7 @@ describe('options of a call', () => {
   });
 
   it('are taken where they make sense', () => {
-    expect(refusal({ deadline: '2s', criticality: 'sheddable', retry: false, idempotencyKey: 'invoice-1', hashKey: 'user-7' })).toBeUndefined();
+    expect(refusal({ deadline: '2s', criticality: 'sheddable', retry: false, idempotencyKey: 'invoice-1', hashKey: 'user-7', signal: new AbortController().signal, fallback: () => 'x' })).toBeUndefined();
     expect(refusal({ deadline: 0 })).toBeUndefined();
   });
 
@@ -33,6 +33,9 @@ describe('options of a call', () => {
     [{ criticality: 0 }, 'mesh.criticality: 0 (expected: critical-plus, critical, sheddable-plus, sheddable)'],
     [{ retry: true }, 'mesh.retry: true (expected: false, or nothing)'],
     [{ idempotencyKey: 7 }, 'mesh.idempotencyKey: 7 (expected: a string, or true)'],
+    [{ signal: {} }, 'mesh.signal: an empty mapping (expected: an AbortSignal)'],
+    [{ fallback: 7 }, 'mesh.fallback: 7 (expected: a Response, a string, bytes, or a function that gives one of these)'],
+    [{ fallback: { items: [] } }, 'mesh.fallback: a mapping (expected: a Response, a string, bytes, or a function that gives one of these)'],
     [{ hashKey: '' }, 'mesh.hashKey: "" (expected: a string that is not empty)'],
   ])('are refused with place, value and expectation: %o', (options, message) => {
     expect(refusal(options)).toMatchObject({ code: 'INVALID_REQUEST', service: 'reviews', outcome: 'local', sent: 'no', message: `reviews: ${message}` });

@@ -39,6 +39,7 @@ export function wire(target: { host: string; port: number; alternate?: string },
       return pools.send(attempt);
     },
     passthrough: () => undefined,
+    passesThrough: false,
     now: () => systemClock.now(),
     close,
   });

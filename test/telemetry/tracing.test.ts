@@ -179,6 +179,22 @@ describe('spans', () => {
     expect(spans().calls[0]!.attributes).toMatchObject({ 'inmesh.shed.by': 'concurrency.max', 'error.type': 'overloaded' });
   });
 
+  it('says that the caller got his fallback, and in the place of what; or that this failed as well', async () => {
+    const open = new MeshError('CIRCUIT_OPEN', 'the circuit is open');
+    const served = aCall();
+    const reply = new FakeReply(200);
+    await traceCalls({ clock })((call) => ((call.fellBack = open), Promise.resolve(reply)))(served);
+    reply.end();
+    const unserved = aCall();
+    await expect(traceCalls({ clock })((call) => ((call.fellBack = open), Promise.reject(new RangeError('no cache'))))(unserved)).rejects.toThrow('no cache');
+
+    const { calls } = spans();
+    expect(calls.map((span) => [span.attributes['inmesh.fallback'], span.attributes['inmesh.outcome'], span.attributes['error.type'], span.status.code])).toEqual([
+      ['circuit_open', 'local', undefined, SpanStatusCode.UNSET],
+      ['circuit_open', 'local', '_OTHER', SpanStatusCode.ERROR],
+    ]);
+  });
+
   it('calls: per call alone', async () => {
     const reply = new FakeReply(200);
     await stackOver([replies(new FakeReply(503)), replies(reply)])(aCall({ telemetry: { spans: 'calls' } }));
