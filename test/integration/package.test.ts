@@ -42,6 +42,29 @@ describe('the packed package', () => {
     expect(node(program, 'module')).toBe('false true');
   });
 
+  it('has both copies share the context of a request: what one of them knows, calls through the other inherit', () => {
+    const program = `
+      import { createRequire } from 'node:module';
+      import { createServer } from 'node:http';
+      import { createMeshClient } from 'inmesh';
+      const require = createRequire(import.meta.url);
+      const other = require('inmesh');
+      const server = createServer((request, response) => {
+        const { 'x-envoy-expected-rq-timeout-ms': left, 'x-inmesh-criticality': criticality, 'x-envoy-attempt-count': attempt } = request.headers;
+        response.end(JSON.stringify({ left: Number(left), criticality, attempt }));
+      }).listen(0, '127.0.0.1', async () => {
+        const policy = { version: 1, services: { reviews: { discovery: { endpoints: ['127.0.0.1:' + server.address().port] } } } };
+        const [one, two] = [createMeshClient({ policy }), other.createMeshClient({ policy })];
+        const ask = (mesh) => mesh.fetch('http://reviews/').then((response) => response.json());
+        const context = other.contextFromHeaders({ 'grpc-timeout': '700m', 'x-inmesh-criticality': 'sheddable', 'x-envoy-attempt-count': '2' });
+        const seen = [await one.run(context, () => ask(two)), await two.run(context, () => ask(one))];
+        console.log(JSON.stringify(seen.map(({ left, ...said }) => [left > 0 && left <= 700, said.criticality, said.attempt])));
+        await Promise.all([one.close(), two.close()]);
+        server.close();
+      });`;
+    expect(JSON.parse(node(program, 'module'))).toEqual([[true, 'sheddable', '2'], [true, 'sheddable', '2']]);
+  });
+
   it('resolves its types for import and for require', () => {
     const use = (from: string): string => `${from}\nconst mesh = createMeshClient({ policy: { version: 1 } });\nexport const closed: Promise<void> = mesh.close();\n`;
     writeFileSync(join(folder, 'esm.mts'), use("import { createMeshClient } from 'inmesh';"));
