@@ -15,6 +15,7 @@ import { DEFAULT_CRITICALITY } from './core/criticality.ts';
 import { MeshEvents, type Emit } from './core/events.ts';
 import { MeshError, type DeadlineSource } from './core/errors.ts';
 import { systemRandom, type Random } from './core/random.ts';
+import { PeerLists } from './discovery/peer-lists.ts';
 import { StubResolver } from './discovery/stub-resolver.ts';
 import { Timeouts } from './policies/timeouts.ts';
 import type { RunningService, ServiceSnapshot } from './running-service.ts';
@@ -96,6 +97,7 @@ export class MeshClient {
   readonly #policy: PolicyInForce;
   readonly #services: Services;
   readonly #stub: StubResolver;
+  readonly #peers: PeerLists;
   readonly #timeouts: Timeouts;
   readonly #calls = new Set<Call>();
   /** Of `ready()` calls that still wait. */
@@ -114,13 +116,15 @@ export class MeshClient {
     const warn = (message: string): void => this.#warn(message);
     this.#policy = new PolicyInForce({ given: options.policy, env: process.env, clock, emit, warn, watch: options.watch ?? true, changed: (loaded) => this.#services.reload(loaded) });
     this.#stub = new StubResolver({ clock, random, nameservers: options.nameservers });
+    this.#peers = new PeerLists({ clock, random, stub: this.#stub, emit });
     this.#timeouts = new Timeouts(clock);
     this.#services = new Services(this.#policy.loaded, {
       clock,
       random,
       timeouts: this.#timeouts,
       stub: this.#stub,
-      identity: `${this.#service}/${this.#instance}`,
+      peers: this.#peers,
+      self: { service: this.#service, instance: this.#instance },
       zone: (options.zone ?? process.env['INMESH_ZONE']) || undefined,
       transport: options.transport,
       emit,
@@ -237,6 +241,7 @@ export class MeshClient {
     for (const call of [...this.#calls]) call.cancellation.cancel(this.#closed(call.service));
     await this.#services.close(reason);
     this.#timeouts.close();
+    this.#peers.close();
     this.#stub.close();
     await this.#passthrough?.destroy();
   }

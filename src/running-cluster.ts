@@ -17,6 +17,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { balance } from './balancer/balance.ts';
 import type { Panic } from './balancer/candidates.ts';
 import { Cluster, type ClusterKnobs } from './balancer/cluster.ts';
+import { positionOf, type Self } from './balancer/position.ts';
 import type { EndpointSnapshot } from './balancer/snapshot.ts';
 import type { SubsetSnapshot } from './balancer/subset.ts';
 import { stack, type Attempt, type Service, type Transport } from './core/call.ts';
@@ -26,7 +27,9 @@ import { endpointKey, type DiscoveryState, type RefreshReason, type Watch } from
 import type { MeshError } from './core/errors.ts';
 import type { Emit } from './core/events.ts';
 import type { DiscoverySource, ServicePolicy } from './core/policy.ts';
+import type { PeerView } from './core/peers.ts';
 import type { Random } from './core/random.ts';
+import type { PeerLists } from './discovery/peer-lists.ts';
 import { resolverFor } from './discovery/resolver-for.ts';
 import type { StubResolver } from './discovery/stub-resolver.ts';
 import { attemptTimeout } from './policies/attempt-timeout.ts';
@@ -51,7 +54,10 @@ export interface RunningClusterDeps {
   readonly random: Random;
   readonly timeouts: Timeouts;
   readonly stub: StubResolver;
-  readonly identity: string;
+  /** Who this process is among its replicas. */
+  readonly self: Self;
+  /** Who its replicas are, where a policy says where to find them. */
+  readonly peers?: PeerLists | undefined;
   readonly zone: string | undefined;
   /** Tells people, once. */
   readonly warn: (message: string) => void;
@@ -78,9 +84,11 @@ export class RunningCluster {
   /** Where endpoints are looked for now. */
   #source: DiscoverySource;
   #watch: Watch;
+  /** Ends listening to what becomes of the peers. */
+  readonly #deaf: (() => void) | undefined;
 
   constructor(service: string, source: DiscoverySource, deps: RunningClusterDeps) {
-    const { clock, random, timeouts, emit, knobs } = deps;
+    const { clock, random, timeouts, emit, knobs, self } = deps;
     this.#service = service;
     this.#deps = deps;
     this.#source = source;
@@ -90,9 +98,10 @@ export class RunningCluster {
       this.#watch.refresh(reason);
     };
     this.cluster = new Cluster({
-      service, identity: deps.identity, clock, random, emit, refresh,
+      service, identity: `${self.service}/${self.instance}`, clock, random, emit, refresh,
       // To eject a virtual IP is to eject the service: its failures are of whichever pod answered.
       knobs: () => this.#clusterKnobs(),
+      position: () => positionOf(knobs().subset, self, peersOf(knobs().subset, deps.peers)),
       retire: (endpoint) => this.transport.retire(endpoint),
     });
     this.circuit = new Circuit({ service, clock, emit, knobs: () => knobs().circuit });
@@ -107,6 +116,7 @@ export class RunningCluster {
       traceAttempts(),
     )(balance(this.cluster, this.transport, clock));
     this.#watch = this.#follow(source);
+    this.#deaf = deps.peers?.subscribe(() => this.cluster.repositioned());
   }
 
   /** Made once for each policy, as every pick asks for them. */
@@ -143,6 +153,7 @@ export class RunningCluster {
 
   async close(reason: MeshError): Promise<void> {
     this.#watch.close();
+    this.#deaf?.();
     await this.transport.destroy(reason);
   }
 
@@ -168,6 +179,10 @@ export class RunningCluster {
     });
     return watch;
   }
+}
+
+function peersOf(knobs: ServicePolicy['subset'], lists: PeerLists | undefined): PeerView | undefined {
+  return knobs === 'off' || knobs.peers === 'off' ? undefined : lists?.of(knobs.peers);
 }
 
 function clusterKnobs({ subset, balancer, outlier, connection }: ServicePolicy, virtual: boolean): ClusterKnobs {

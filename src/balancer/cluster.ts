@@ -25,6 +25,7 @@ import { FleetTally } from './matched.ts';
 import { pickerFor } from './kinds.ts';
 import { Node, trialDueAt, type NodeContext } from './node.ts';
 import type { PickRequest } from './picker.ts';
+import { nowhere, type Position } from './position.ts';
 import { Shares } from './shares.ts';
 import { describe, type EndpointSnapshot } from './snapshot.ts';
 import { Subset, type SubsetSnapshot } from './subset.ts';
@@ -43,6 +44,8 @@ export interface ClusterDeps {
   readonly service: string;
   /** Of this client, and different from that of its peers: it decides which endpoints are in the subset. */
   readonly identity: string;
+  /** Where it stands among them; default: nobody knows. */
+  readonly position?: () => Position;
   readonly clock: Clock;
   readonly random: Random;
   readonly knobs: () => ClusterKnobs;
@@ -79,7 +82,7 @@ export class Cluster {
     this.#deps = deps;
     this.#applied = knobs();
     this.#directory = new Directory(deps.identity);
-    this.#subset = new Subset((entry) => this.#outOfUse(entry));
+    this.#subset = new Subset({ outOfUse: (entry) => this.#outOfUse(entry), position: deps.position ?? (() => nowhere) });
     this.#firstAnswer = new FirstAnswer(service, clock);
     const outlier = () => knobs().outlier;
     const moved = (now: Millis) => this.#moved(now);
@@ -126,6 +129,11 @@ export class Cluster {
     if (!first && change.added.length === 0 && change.removed.length === 0) return;
     const [added, removed] = [change.added.map(keyOf), change.removed.map(keyOf)];
     this.#deps.emit('endpoints.changed', { service: this.service, added, removed, total: this.total, source: resolution.source });
+  }
+
+  /** This process stands elsewhere among its peers than before. */
+  repositioned(): void {
+    if (this.resolved) this.#resubset('position');
   }
 
   /** Discovery failed. Matters only before the first answer: whoever waits in vain is told why. */

@@ -16,6 +16,8 @@ export class Entry {
   readonly score: number;
   /** As the newest answer has it. */
   endpoint: Endpoint;
+  /** As an answer said it that knew names: while another source stands in (A records have no names of pods), it is still true. */
+  ordinal: number | undefined;
   /** What this process knows of it; undefined while it is not in the subset. */
   node: Node | undefined = undefined;
   /** The last answer that named it. For the directory alone. */
@@ -26,8 +28,16 @@ export class Entry {
   constructor(key: EndpointKey, endpoint: Endpoint, score: number, answer: number) {
     this.key = key;
     this.endpoint = endpoint;
+    this.ordinal = endpoint.ordinal;
     this.score = score;
     this.answer = answer;
+  }
+
+  /** An answer names it again. */
+  become(endpoint: Endpoint): void {
+    const same = this.endpoint.generation === endpoint.generation || endpoint.generation === undefined;
+    this.ordinal = endpoint.ordinal ?? (same ? this.ordinal : undefined);
+    this.endpoint = endpoint;
   }
 }
 
@@ -78,7 +88,7 @@ export class Directory {
       } else if (known.answer !== answer || endpoint.priority < known.endpoint.priority) {
         // The same address twice in one answer: the more important mention counts.
         known.answer = answer;
-        known.endpoint = endpoint;
+        known.become(endpoint);
       }
     }
     const removed: Entry[] = [];

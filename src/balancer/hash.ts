@@ -13,6 +13,11 @@ export function hash(text: string, seed: number = FNV_OFFSET): number {
   return finalise(mixed);
 }
 
+/** Of two hashes, in one order or the other another one. */
+export function mix(one: number, other: number): number {
+  return finalise(Math.imul(one, 0x9e3779b1) + Math.imul(other, 0x85ebca77) + 0x165667b1);
+}
+
 function finalise(bits: number): number {
   let mixed = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);

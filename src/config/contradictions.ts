@@ -8,6 +8,7 @@ import type { Path, ProblemList } from './problem.ts';
 import { describeAt } from './schema-problems.ts';
 import { addBudgetProblems } from './retry-budget.ts';
 import type { PolicySource } from './source.ts';
+import { addOrdinalProblems } from './subset.ts';
 
 /** `lesser` must be less than `greater`, or, unless `strictly`, the same. */
 interface Order {
@@ -31,6 +32,7 @@ const orders: readonly Order[] = [
 export function addContradictions(policy: ServicePolicy, scope: Path, source: PolicySource, problems: ProblemList): void {
   addBudgetProblems([...scope, 'retry', 'budget'], source, problems);
   addIdleKnobs(policy, scope, source, problems);
+  addOrdinalProblems(policy, scope, source, problems);
   for (const { lesser, greater, strictly, yields } of orders) {
     const less = at(policy, lesser);
     const more = at(policy, greater);

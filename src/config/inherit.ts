@@ -23,7 +23,7 @@ export function inherit(base: ServicePolicy, own: Overrides<ServicePolicy>): Ser
 function merge(base: unknown, own: unknown, core: unknown, on: unknown): unknown {
   if (own === undefined) return base;
   if (!isMapping(own)) return own;
-  const below = isMapping(base) ? (otherShape(base, own) ?? base) : ([core, on].find(isMapping) as Mapping);
+  const below = isMapping(base) ? (otherShape(base, own) ?? base) : ([core, on].find(isMapping) ?? {});
   const merged: Mapping = { ...below };
   for (const [key, value] of Object.entries(own)) merged[key] = merge(below[key], value, at(core, key), at(on, key));
   return merged;

@@ -14,6 +14,7 @@ import { hedging } from './hedge.ts';
 import type { Kind } from './knob.ts';
 import { address, duration, flag, given, integer, knob, list, mapping, number, oneOf, orOff, rate, share, size, switchable, text } from './knob.ts';
 import { retryBudget } from './retry-budget.ts';
+import { subsetKnobs } from './subset.ts';
 
 /** Node's timers end at 2³¹ − 1 ms, which is 24.8 days. */
 const LONGEST = 24 * 24 * 3_600_000;
@@ -59,13 +60,7 @@ function documentSchema(bareNumbers: boolean) {
       'Connections to each endpoint.',
     ).optional(),
     discovery: mapping(discovery, 'How endpoints are kept up to date.').optional(),
-    subset: switchable(
-      {
-        size: knob(integer(1, 10_000), core.subset.size, 'Endpoints this process talks to, of however many there are.'),
-        strategy: knob(oneOf('auto', 'rendezvous', 'off'), core.subset.strategy, 'How they are chosen; `auto` is rendezvous hashing by client identity.'),
-      },
-      'Bounds the connections of a large fleet. `off`: every client talks to every endpoint.',
-    ),
+    subset: subsetKnobs(),
     balancer: balancer(time),
     outlier: switchable(
       {

@@ -17,6 +17,8 @@ export interface Endpoint {
   readonly weight: number;
   /** Lower is used first (RFC 2782); 0 where nobody said. */
   readonly priority: number;
+  /** Its number in its StatefulSet, where its name says that it has one (core/ordinal.ts): it stays when the address changes. */
+  readonly ordinal?: number;
   /** Where it runs, as Kubernetes calls its zones; absent where nobody said. */
   readonly zone?: string;
   /** Who is at this address, where that is known: another one here than before is a new endpoint, whatever its address. */

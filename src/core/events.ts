@@ -16,6 +16,8 @@ export interface MeshEventMap {
   'endpoints.changed': { service: string; added: readonly EndpointKey[]; removed: readonly EndpointKey[]; total: number; source: string };
   /** Other endpoints are talked to than before, of those that discovery knows. Not where they are all of them. */
   'subset.changed': { service: string; reason: SubsetReason; joined: readonly EndpointKey[]; left: readonly EndpointKey[]; size: number; total: number };
+  /** Who counts as a replica of this process's own service; undefined where that is not known any more. */
+  'peers.changed': { name: string; own: string | undefined; total: number; why: string | undefined };
   /** A look-up failed or was not believed; the last good set stays in use. */
   'discovery.failed': { service: string; source: string; error: Error; age: Millis | undefined };
   /** An answer was cut short by its server: endpoints may be missing, so none is removed. */
@@ -71,8 +73,8 @@ export type MeshEventName = keyof MeshEventMap;
  */
 export type EjectionReason = 'outlier' | 'unreachable' | 'consecutive-failures' | 'success-rate' | 'trial-failed';
 
-/** Why the subset changed: what there is did · a member came out of use, or has been back for a while · what the policy wants did. */
-export type SubsetReason = 'discovery' | 'health' | 'policy';
+/** Why the subset changed: what there is did · a member came out of use, or has been back for a while · what the policy wants did · who the peers are did. */
+export type SubsetReason = 'discovery' | 'health' | 'policy' | 'position';
 
 /**
  * Why no hedge was sent: the service says that it is full · the request body is not whole in memory · every endpoint that could

@@ -60,11 +60,28 @@ export interface DiscoveryKnobs {
   readonly confirmEmpty: ConfirmEmptyKnobs;
 }
 
+export type SubsetStrategyName = 'auto' | 'deterministic' | 'rendezvous' | 'off';
+export const subsetStrategyNames = ['auto', 'deterministic', 'rendezvous', 'off'] as const;
+
+export interface OrdinalKnobs {
+  /** From 0 on. */
+  readonly index: number;
+  /** How many replicas there are. */
+  readonly of?: number | undefined;
+}
+
 export interface SubsetKnobs {
   /** Endpoints this process talks to, of however many there are. */
   readonly size: number;
-  /** `auto` is rendezvous hashing by client identity. */
-  readonly strategy: 'auto' | 'rendezvous' | 'off';
+  /**
+   * `rendezvous`: by chance, the same for the same client · `deterministic`: an even share, where both sides have numbers or this process
+   * knows its peers, else rendezvous · `auto`: the best of these that can be had · `off`: all.
+   */
+  readonly strategy: SubsetStrategyName;
+  /** The number of this process among the replicas of its service. `auto`: as its instance name says, where a StatefulSet named it. */
+  readonly ordinal: 'auto' | 'off' | OrdinalKnobs;
+  /** Where the replicas of this process's own service are found: the name of its headless Service, or of an SRV record there. */
+  readonly peers: Switchable<string>;
 }
 
 /** How the endpoint for an attempt is chosen; the file that explains each is named by it. */
@@ -303,7 +320,7 @@ export const defaultServicePolicy = {
   attemptTimeout: 10 * SECOND,
   connection: { connectTimeout: 1 * SECOND, keepAlive: 30 * SECOND, maxAge: 5 * MINUTE, maxPerEndpoint: 64 },
   discovery: { refresh: 5 * SECOND, maxStale: 24 * HOUR, confirmEmpty: { answers: 3, over: 10 * SECOND } },
-  subset: { size: 20, strategy: 'auto' },
+  subset: { size: 20, strategy: 'auto', ordinal: 'auto', peers: 'off' },
   balancer: { type: 'predictive', memory: 8, decay: 10 * SECOND, initialLatency: 30, failurePenalty: 5 * SECOND },
   outlier: {
     relative: { gap: 0.2, sigmas: 3, minRequests: 4, fleetAbove: 0.3, window: 10 * SECOND },

@@ -10,6 +10,7 @@
  * are half there would send everything to the few that have them.
  */
 import type { Endpoint } from '../core/endpoint.ts';
+import { ordinalOf } from '../core/ordinal.ts';
 import { usableFamily } from './address.ts';
 import type { AddressFamily } from './address-family.ts';
 
@@ -21,6 +22,8 @@ interface SliceEndpoint {
   readonly zone: string | undefined;
   /** Of the pod: an address is given to another one when this one is gone. */
   readonly uid: string | undefined;
+  /** Of the pod, as its name says it. */
+  readonly ordinal: number | undefined;
   /** The zones that it should serve; none where nobody said. */
   readonly forZones: readonly string[];
   readonly state: 'ready' | 'ending' | 'unusable';
@@ -61,8 +64,11 @@ export class EndpointSlices {
       if (slice.family === undefined || (present && slice.family !== family)) continue;
       for (const { name, port: number } of slice.ports) {
         if (name !== port && number !== port) continue;
-        for (const { host, state, zone: own, uid, forZones } of slice.endpoints) {
-          const endpoint = { host, port: number, weight: 1, priority: 0, ...(own === undefined ? {} : { zone: own }), ...(uid === undefined ? {} : { generation: uid }) };
+        for (const { host, state, zone: own, uid, ordinal, forZones } of slice.endpoints) {
+          const endpoint = {
+            host, port: number, weight: 1, priority: 0,
+            ...(own === undefined ? {} : { zone: own }), ...(uid === undefined ? {} : { generation: uid }), ...(ordinal === undefined ? {} : { ordinal }),
+          };
           if (state === 'ready') ready.set(`${host} ${number}`, { endpoint, forZones });
           if (state === 'ending') ending.set(`${host} ${number}`, { endpoint, forZones });
         }
@@ -103,8 +109,11 @@ function sliceOf(object: unknown): Slice {
       if (typeof host !== 'string' || usableFamily(host) === undefined) return [];
       const zone = text(field(entry, 'zone'));
       const forZones = list(field(field(entry, 'hints'), 'forZones')).slice(0, MAX_HINTS).flatMap((hint) => text(field(hint, 'name')) ?? []);
-      const uid = text(field(field(entry, 'targetRef'), 'uid'));
-      return [{ host, zone, uid, forZones, state: stateOf(field(entry, 'conditions')) }];
+      const pod = field(entry, 'targetRef');
+      const uid = text(field(pod, 'uid'));
+      const name = text(field(entry, 'hostname')) ?? text(field(pod, 'name'));
+      const ordinal = name === undefined ? undefined : ordinalOf(name)?.index;
+      return [{ host, zone, uid, ordinal, forZones, state: stateOf(field(entry, 'conditions')) }];
     }),
   };
 }

@@ -285,6 +285,6 @@ function sameEndpoints(some: readonly Endpoint[], others: readonly Endpoint[]): 
   return others.every((endpoint) => {
     const known = byKey.get(endpointKey(endpoint));
     return known !== undefined && known.weight === endpoint.weight && known.priority === endpoint.priority
-      && known.alternate === endpoint.alternate && known.zone === endpoint.zone && known.generation === endpoint.generation;
+      && known.alternate === endpoint.alternate && known.zone === endpoint.zone && known.generation === endpoint.generation && known.ordinal === endpoint.ordinal;
   });
 }

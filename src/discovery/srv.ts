@@ -11,6 +11,7 @@
  * Weights from CoreDNS are floor(100/n) for all alike and change with every scaling; equal weights are 1 here.
  */
 import type { Endpoint } from '../core/endpoint.ts';
+import { ordinalOf } from '../core/ordinal.ts';
 import type { AddressFamily } from './address-family.ts';
 import { addressOfDashedLabel, usableFamily } from './address.ts';
 import type { StubAnswer } from './alias.ts';
@@ -54,7 +55,11 @@ export class SrvSource implements Source {
     const weights = relativeWeights(records);
     const found = records.flatMap((record, index) => (addresses.get(record.target) ?? []).map((host): Endpoint => {
       const alternate = glue.alternate(record.target, host);
-      return { host, port: record.port, ...(alternate === undefined ? {} : { alternate }), weight: weights[index]!, priority: record.priority };
+      const ordinal = ordinalIn(record.target);
+      return {
+        host, port: record.port, weight: weights[index]!, priority: record.priority,
+        ...(alternate === undefined ? {} : { alternate }), ...(ordinal === undefined ? {} : { ordinal }),
+      };
     }));
     // Nothing at all because nobody could say where anything is: that is not an empty service.
     if (found.length === 0 && failure !== undefined) throw failure;
@@ -162,6 +167,11 @@ function dashedAddress(target: string, domain: string): readonly string[] | unde
   if (dot === -1 || target.slice(dot + 1) !== domain) return undefined;
   const address = addressOfDashedLabel(target.slice(0, dot));
   return address === undefined ? undefined : [address];
+}
+
+/** Of a pod of a StatefulSet; a label that is an address is no name. */
+function ordinalIn(target: string): number | undefined {
+  return addressOfDashedLabel(target.split('.', 1)[0]!) === undefined ? ordinalOf(target)?.index : undefined;
 }
 
 /** Weights within each priority: 1 where all are equal, and never 0. */

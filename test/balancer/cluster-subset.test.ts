@@ -1,5 +1,6 @@
 /** The subset in a cluster: with nodes, ejections, trials and connections. */
 import { describe, expect, it } from 'vitest';
+import { nowhere, type Position } from '../../src/balancer/position.ts';
 import { STEP_BACK_AFTER } from '../../src/balancer/standby.ts';
 import { endpointAt, endpoints, outlierKnobs, SmallCluster } from './small-cluster.ts';
 
@@ -22,7 +23,7 @@ describe('a member of the subset that is ejected', () => {
     expect(hosts(world).slice(0, 20)).toEqual(before);
     const [change] = world.events('subset.changed').slice(1);
     expect(change).toMatchObject({ reason: 'health', joined: [`${hosts(world)[20]}:80`], left: [], size: 21, total: 100 });
-    expect(world.cluster.subset()).toEqual({ total: 100, size: 21, standIns: 1 });
+    expect(world.cluster.subset()).toMatchObject({ total: 100, size: 21, standIns: 1 });
     comeBack(world, before[0]!);
     expect(world.state(before[0]!).state).toBe('available');
   });
@@ -93,6 +94,20 @@ describe('the subset of a cluster', () => {
     world.knobs = { ...world.knobs, subset: 'off' };
     world.pick();
     expect(world.events('subset.changed').at(-1)).toMatchObject({ reason: 'policy', left: [], size: 30, total: 30 });
+  });
+
+  it('follows this process to another place among its peers', () => {
+    let position: Position = { ...nowhere, peers: { own: 'a', all: ['a', 'b', 'c', 'd', 'e', 'f'] } };
+    const world = new SmallCluster({ position: () => position });
+    world.cluster.repositioned();
+    expect(world.cluster.resolved).toBe(false);
+    world.resolve(endpoints(100));
+    expect(world.cluster.subset().strategy).toBe('deterministic');
+    position = { ...nowhere, peers: { own: 'a', all: ['a', 'b', 'c'] } };
+    world.cluster.repositioned();
+    const change = world.events('subset.changed').at(-1)!;
+    expect(change).toMatchObject({ reason: 'position', left: [] });
+    expect(change.joined.length).toBeGreaterThan(0);
   });
 
   it('has another node where another pod has the address of a member, and says that it left', () => {

@@ -106,7 +106,7 @@ describe('a cluster', () => {
     const world = new SmallCluster({ endpoints: found });
     expect([world.cluster.size, world.cluster.total]).toEqual([40, 150]);
     expect(new SmallCluster({ endpoints: found, knobs: { subset: 'off' } }).cluster.size).toBe(150);
-    expect(new SmallCluster({ endpoints: found, knobs: { subset: { size: 5, strategy: 'off' } } }).cluster.size).toBe(150);
+    expect(new SmallCluster({ endpoints: found, knobs: { subset: { size: 5, strategy: 'off', ordinal: 'auto', peers: 'off' } } }).cluster.size).toBe(150);
   });
 
   it('the same client has the same subset after a restart, another client another', () => {
@@ -120,11 +120,11 @@ describe('a cluster', () => {
     world.attempts(world.pick(), 'success', 3);
     const measured = () => world.cluster.snapshot().filter((one) => one.measured);
     const known = measured()[0]!;
-    world.knobs = { ...world.knobs, subset: { size: 30, strategy: 'auto' } };
+    world.knobs = { ...world.knobs, subset: { size: 30, strategy: 'auto', ordinal: 'auto', peers: 'off' } };
     world.pick();
     expect([world.cluster.size, world.retired.length]).toEqual([30, 0]);
     expect(measured()).toEqual([known]);
-    world.knobs = { ...world.knobs, subset: { size: 3, strategy: 'auto' } };
+    world.knobs = { ...world.knobs, subset: { size: 3, strategy: 'auto', ordinal: 'auto', peers: 'off' } };
     world.pick();
     expect([world.cluster.size, world.retired.length]).toEqual([3, 27]);
   });

@@ -5,6 +5,7 @@ import type { OutcomeKind } from '../../src/core/outcome.ts';
 import { defaultServicePolicy } from '../../src/core/policy.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { Cluster, type ClusterKnobs } from '../../src/balancer/cluster.ts';
+import type { Position } from '../../src/balancer/position.ts';
 import type { Node, Ticket } from '../../src/balancer/node.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -38,13 +39,14 @@ export class SmallCluster {
   readonly cluster: Cluster;
   knobs: ClusterKnobs;
 
-  constructor(options: { knobs?: Partial<ClusterKnobs>; endpoints?: readonly Endpoint[]; seed?: number; identity?: string; clock?: VirtualClock } = {}) {
+  constructor(options: { knobs?: Partial<ClusterKnobs>; endpoints?: readonly Endpoint[]; seed?: number; identity?: string; clock?: VirtualClock; position?: () => Position } = {}) {
     this.clock = options.clock ?? new VirtualClock(1_000_000);
     this.knobs = { ...defaultKnobs, ...options.knobs };
     const emit: Emit = (name, event) => void this.said.push({ name, event } as Said);
     this.cluster = new Cluster({
       service: 'reviews',
       identity: options.identity ?? 'client-1',
+      ...(options.position === undefined ? {} : { position: options.position }),
       clock: this.clock,
       random: seededRandom(options.seed ?? 1),
       knobs: () => this.knobs,

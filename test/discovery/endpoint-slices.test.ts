@@ -32,6 +32,13 @@ describe('the endpoints of a service', () => {
     expect(slices.endpoints('http', 4)).toEqual([]);
   });
 
+  it('have the numbers of their pods, where these have some', () => {
+    const named = (addresses: string, hostname: string | null, pod: string) => ({ addresses: [addresses], hostname, targetRef: { kind: 'Pod', name: pod } });
+    const slices = new EndpointSlices();
+    slices.replace([{ ...slice('a', []), endpoints: [named('10.0.0.1', 'db-4', 'x'), named('10.0.0.2', null, 'db-5'), named('10.0.0.3', null, 'db-7d9c6b5f4-x2x9z')] }]);
+    expect(slices.endpoints('http', 4).map(({ ordinal }) => ordinal)).toEqual([4, 5, undefined]);
+  });
+
   it('are those of one port, by name or by number', () => {
     const one = [slice('a', [{ ip: '10.0.0.1' }])];
     expect(keys(one, 'admin')).toEqual(['10.0.0.1:9081']);

@@ -64,6 +64,17 @@ describe('SRV', () => {
     expect({ ttl, complete }).toEqual({ ttl: 5, complete: true });
   });
 
+  it('takes the number of a pod from a name that has one', async () => {
+    const names = ['web-0', 'web-12', '10-0-0-3', 'fd00-1-2-3-a-b-c-7', 'other'];
+    const { endpoints } = await found({
+      [`SRV ${NAME}`]: {
+        answers: names.map((name) => srv(NAME, `${name}.${DOMAIN}`, 80)),
+        additionals: names.map((name, index) => a(`${name}.${DOMAIN}`, `10.0.0.${index}`)),
+      },
+    });
+    expect(endpoints.map(({ ordinal }) => ordinal)).toEqual([0, 12, undefined, undefined, undefined]);
+  });
+
   it('reads the address from a dashed first label, where the rest is the service\'s own name', async () => {
     const { keys, dns } = await found({
       [`SRV ${NAME}`]: { answers: [srv(NAME, `10-0-0-1.${DOMAIN}`, 80), srv(NAME, `2001-db8--1.${DOMAIN}`, 80), srv(NAME, '10-0-0-9.elsewhere.test', 80)] },

@@ -69,7 +69,7 @@ export class LayeredWorld implements Scene {
     const services = transports.map((transport, client) => {
       const random = seededRandom(this.#seed * 7_919 + client * 104_729 + 3_000);
       return new RunningService('reviews', entry(this.#policy), { kind: 'dns', name: 'reviews.', port: 80 }, {
-        clock: timeline, random, timeouts: new Timeouts(timeline), stub: this.#names(), identity: `client-${client}`, zone: undefined,
+        clock: timeline, random, timeouts: new Timeouts(timeline), stub: this.#names(), self: { service: 'shop', instance: `client-${client}` }, zone: undefined,
         warn() {}, transport: () => transport, emit,
       });
     });

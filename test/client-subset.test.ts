@@ -1,0 +1,53 @@
+/** A client that finds its peers, from the policy to what it tells of itself. */
+import { afterEach, expect, it, vi } from 'vitest';
+import type { Transport } from '../src/core/call.ts';
+import type { MeshEventMap } from '../src/core/events.ts';
+import { createMeshClient } from '../src/index.ts';
+import { eventually } from './support/eventually.ts';
+import { a, startScriptedDns } from './support/scripted-dns.ts';
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+  vi.unstubAllEnvs();
+});
+
+const nowhereElse: Transport = {
+  send: () => Promise.reject(new Error('nothing is sent')),
+  retire: () => undefined,
+  warm: () => Promise.resolve(),
+  destroy: () => Promise.resolve(),
+};
+
+it('chooses its share of the endpoints among its peers, and says so', async () => {
+  const addresses: Record<string, string[]> = {
+    'reviews.test': Array.from({ length: 12 }, (_, number) => `10.0.0.${number + 1}`),
+    'shop-peers.test': ['10.1.0.7', '10.1.0.8', '10.1.0.9'],
+  };
+  const dns = await startScriptedDns((query) => {
+    const name = query.name.toLowerCase();
+    query.send(query.reply({ answers: query.type === 'A' ? (addresses[name] ?? []).map((address) => a(name, address)) : [] }));
+  });
+  closing.push(() => dns.close());
+  vi.stubEnv('POD_IP', '10.1.0.7');
+  const mesh = createMeshClient({
+    service: 'shop',
+    instance: 'shop-7d9c6b5f4-x2x9z',
+    nameservers: [dns.address],
+    transport: () => nowhereElse,
+    policy: {
+      version: 1,
+      defaults: { subset: { size: 4, peers: 'shop-peers.test' } },
+      services: { reviews: { discovery: { dns: 'reviews.test', port: 80 } } },
+    },
+  });
+  closing.push(() => mesh.close());
+  const peers: MeshEventMap['peers.changed'][] = [];
+  mesh.events.on('peers.changed', (event) => void peers.push(event));
+  await mesh.ready();
+  const subset = await eventually(() => mesh.inspect().services[0]!.subset, ({ strategy }) => strategy === 'deterministic');
+  expect(subset).toMatchObject({ why: 'this is 10.1.0.7 of 3 peers', total: 12, standIns: 0 });
+  expect(subset.size).toBeGreaterThanOrEqual(2);
+  expect(subset.size).toBeLessThanOrEqual(6);
+  expect(peers).toEqual([{ name: 'shop-peers.test', own: '10.1.0.7', total: 3, why: undefined }]);
+});
