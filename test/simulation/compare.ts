@@ -1,7 +1,8 @@
 /**
  * Compare: the same scenario, the same seeds, several ways of choosing; the table of it, and the file that docs/balancing.md is made of.
  *
- * Seeds from 101 on were never tuned on. `npm run simulate` plays five of them and writes results/; an ordinary test run plays two.
+ * Seeds from 101 on were never tuned on. `npm run simulate` plays five of them, with every way there is, and writes results/; an ordinary test
+ * run plays two, with those that something is asserted of. (`SIMULATION=1` is for a first look.)
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,8 +11,9 @@ import type { Figures, Summary } from './figures.ts';
 import { play, type Scenario } from './world.ts';
 import type { NamedWay } from './way.ts';
 
-export const whole = process.env.SIMULATION === 'whole';
-export const seeds: readonly number[] = whole ? [101, 102, 103, 104, 105] : [101, 102];
+const asked = process.env.SIMULATION;
+export const whole = asked !== undefined;
+export const seeds: readonly number[] = Array.from({ length: whole ? Number(asked) : 2 }, (_, number) => 101 + number);
 
 // They work all the time, and there is much of it.
 vi.setConfig({ testTimeout: whole ? 3_600_000 : 180_000 });
@@ -36,15 +38,21 @@ export interface Curve {
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
+/** What its plot shows: one figure of a table as bars, or curves. */
+export type Plot =
+  | { readonly kind: 'bars'; readonly table: number; readonly figure: string; readonly scale: 'linear' | 'log' }
+  | { readonly kind: 'curves'; readonly x: string; readonly y: string; readonly scale: 'linear' | 'log'; readonly curves: readonly Curve[] };
+
 /** What is written down of one experiment. */
 export interface Experiment {
+  /** Name of its files. */
   readonly row: string;
   readonly title: string;
   /** The figures of those who published it, in words; where nobody did, what it is. */
   readonly published: string;
   readonly seeds: readonly number[];
   readonly tables: readonly { readonly caption: string; readonly lines: readonly Cells[] }[];
-  readonly curves?: { readonly x: string; readonly y: string; readonly limit?: number; readonly curves: readonly Curve[] };
+  readonly plot?: Plot;
 }
 
 export function range(values: readonly number[]): Range {
@@ -78,8 +86,8 @@ const results = fileURLToPath(new URL('results/', import.meta.url));
 export function record(experiment: Omit<Experiment, 'seeds'>): void {
   if (!whole) return;
   mkdirSync(results, { recursive: true });
-  const { tables, curves, ...facts } = experiment;
-  writeFileSync(`${results}${experiment.row}.json`, `${JSON.stringify({ ...facts, seeds, tables, curves }, undefined, 1)}\n`);
+  const { tables, plot, ...facts } = experiment;
+  writeFileSync(`${results}${experiment.row}.json`, `${JSON.stringify({ ...facts, seeds, tables, plot }, undefined, 1)}\n`);
   console.log([`${experiment.row}: ${experiment.title}`, `  published: ${experiment.published}`, ...tables.flatMap(({ caption, lines }) => [`  ${caption}`, ...lines.map(printed)])].join('\n'));
 }
 

@@ -76,10 +76,9 @@ export class Figures {
   }
 
   /** Share that was answered well within this time. */
-  within(limit: Millis): number {
-    let well = 0;
-    for (let place = 0; place < this.#count; place += 1) if (this.#latency[place]! <= limit) well += 1;
-    return well / this.#count;
+  within(limit: Millis, from: Millis = 0, to: Millis = Infinity): number {
+    const latencies = this.#between(from, to);
+    return latencies.filter((latency) => latency <= limit).length / latencies.length;
   }
 
   /** Step by step of time. */

@@ -33,8 +33,6 @@ export class LayeredWorld implements Scene {
   readonly servers: readonly Server[];
   /** What the name leads to. */
   #published: readonly number[];
-  /** Servers where nobody listens: a connection is refused at once. */
-  readonly closed = new Set<number>();
   readonly #scenario: Scenario;
   readonly #seed: number;
   readonly #policy: ServicePolicy;
@@ -148,7 +146,7 @@ class VirtualTransport implements Transport {
 
   send(attempt: Attempt): Promise<Reply> {
     const server = this.#world.serverAt(endpointKey(attempt.endpoint!));
-    if (this.#world.closed.has(server)) return Promise.reject(new MeshError('CONNECT_FAILED', 'connection refused', { sent: 'no' }));
+    if (this.#world.servers[server]!.closed) return Promise.reject(new MeshError('CONNECT_FAILED', 'connection refused', { sent: 'no' }));
     this.sent += 1;
     const { timeline, servers } = this.#world;
     const distance = this.#distance(server);

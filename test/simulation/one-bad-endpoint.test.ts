@@ -3,18 +3,18 @@
  * the choice alone. Round robin gives it its fiftieth, in the same run.
  */
 import { describe, expect, it } from 'vitest';
+import { defaultServicePolicy } from '../../src/core/policy.ts';
 import { compare, record, whole, type Played } from './compare.ts';
 import { badFrom, badUntil, blackHole, oneHung, oneSlow } from './scenarios.ts';
 import { c3 } from './ways/c3.ts';
 import { finaglePeakEwma } from './ways/finagle.ts';
-import { inmesh } from './ways/inmesh.ts';
+import { inmesh, ours } from './ways/inmesh.ts';
 import { prequal } from './ways/prequal.ts';
 import { leastRequest, random, roundRobin } from './ways/simple.ts';
 import { weightedRoundRobin } from './ways/weighted-round-robin.ts';
 import type { Scenario } from './world.ts';
 
-const ours = inmesh('inmesh', { outlier: 'off' });
-const peakEwma = inmesh("inmesh, peak-ewma", { outlier: 'off' });
+const peakEwma = inmesh('inmesh, peak-ewma', { outlier: 'off', balancer: { ...defaultServicePolicy.balancer, type: 'peak-ewma' } });
 const others = whole
   ? [random, weightedRoundRobin, leastRequest(2), leastRequest('all'), finaglePeakEwma, peakEwma, c3(), c3({ choices: 2, exponent: 2, memory: 8 }), prequal(), prequal('fewest in flight')]
   : [finaglePeakEwma];
@@ -22,7 +22,7 @@ const others = whole
 function played(row: string, title: string, published: string, scenario: Scenario): ReadonlyMap<string, Played> {
   const all = compare(scenario, [roundRobin, ours, ...others]);
   const lines = [...all.values()].map(({ line: { way, success, mean, p99, p999, busiest } }) => ({ way, success, mean, p99, p999, busiest }));
-  record({ row, title, published, tables: [{ caption: '', lines }] });
+  record({ row, title, published, tables: [{ caption: '', lines }], plot: { kind: 'bars', table: 0, figure: 'success', scale: 'linear' } });
   return all;
 }
 

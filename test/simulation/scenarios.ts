@@ -1,5 +1,7 @@
 /** The scenarios: who calls whom, how much, and what goes wrong meanwhile. */
+import { ProcessorSharingServer } from './processor-sharing.ts';
 import { FifoServer, InfiniteServer, type Server } from './server.ts';
+import { subsetOf } from './ways/inmesh.ts';
 import type { Timeline } from './timeline.ts';
 import { antagonists, exponential, faultBetween, meanAntagonistSpeed, normal, pauses, speedBetween } from './weather.ts';
 import type { Scenario } from './world.ts';
@@ -39,6 +41,13 @@ export const withAntagonists = (utilisation: number): Scenario => ({
   rate: rateFor(utilisation, 50) * meanAntagonistSpeed,
   weather: ({ servers, timeline }, random) => antagonists(servers, timeline, random),
 });
+
+/** The same with one worker each, as a process that computes; or with everybody served at once. */
+export const singleWorkers: Scenario = { ...withAntagonists(0.8), servers: pool(50, 1), work: (random) => exponential(2.5, random) };
+export const processorSharing: Scenario = {
+  ...withAntagonists(0.8),
+  servers: (timeline, chance) => Array.from({ length: 50 }, () => new ProcessorSharingServer(timeline, chance, WORKERS)),
+};
 
 export const withPauses: Scenario = { ...ordinary, weather: ({ servers, timeline }, random) => pauses(servers, timeline, random) };
 
@@ -90,6 +99,66 @@ export const coldJoin: Scenario = {
   weather: ({ servers, timeline, publish }) => {
     speedBetween(servers[joined]!, timeline, 0.2, joinAt, joinAt + 2_000);
     timeline.after(joinAt, () => publish(servers.map((_, number) => number)));
+  },
+};
+
+/**
+ * 200 clients, each of which knows 10 of 100 servers: those that rendezvous hashing gives it, in a draw where one server has nearly twice
+ * its share of clients; or in turn, so that each server has exactly its share.
+ */
+export const subset = (even: boolean): Scenario => ({
+  ...ordinary,
+  clients: 200,
+  servers: pool(100),
+  rate: rateFor(0.8, 100),
+  duration: 6_000,
+  warmUp: 2_000,
+  known: (client) => (even ? inTurn : rendezvousSubsets())[client]!,
+});
+
+const inTurn = Array.from({ length: 200 }, (_, client) => Array.from({ length: 10 }, (_, place) => (client * 10 + place) % 100));
+
+let drawn: readonly (readonly number[])[] | undefined;
+
+/** By client. Of many draws the first in which the busiest server has at least 1.9 times its share. */
+export function rendezvousSubsets(): readonly (readonly number[])[] {
+  for (let draw = 0; drawn === undefined; draw += 1) {
+    const subsets = inTurn.map((_, client) => subsetOf(`draw-${draw}-client-${client}`, 100, 10));
+    if (mostClients(subsets) >= 1.9) drawn = subsets;
+  }
+  return drawn;
+}
+
+/** Clients of the server that has most, over the mean. */
+export function mostClients(subsets: readonly (readonly number[])[]): number {
+  const counts = new Array<number>(100).fill(0);
+  for (const server of subsets.flat()) counts[server]! += 1;
+  return Math.max(...counts) / (subsets.flat().length / 100);
+}
+
+/**
+ * Every one of twenty servers is replaced, two a second: its successor is ready and cold, the old one is taken out of discovery and listens
+ * no more; what it has, it finishes. Clients hear of it when they look the name up, every five seconds.
+ */
+export const restartFrom = 4_000;
+export const rollingRestart: Scenario = {
+  ...ordinary,
+  clients: 20,
+  servers: pool(40),
+  rate: rateFor(0.6, 20),
+  duration: restartFrom + 20 * 500 + 3_000,
+  lookUpEvery: 5_000,
+  known: () => Array.from({ length: 20 }, (_, number) => number),
+  weather: ({ servers, timeline, publish }) => {
+    const now = Array.from({ length: 20 }, (_, number) => number);
+    publish([...now]);
+    now.forEach((old) => timeline.after(restartFrom + old * 500, () => {
+      const successor = old + 20;
+      now[old] = successor;
+      publish([...now]);
+      servers[old]!.closed = true;
+      speedBetween(servers[successor]!, timeline, 0.3, 0, 1_000);
+    }));
   },
 };
 

@@ -37,6 +37,7 @@ export interface Report {
 }
 
 const REPORTED_OVER: Millis = 1_000;
+const REFUSED_AFTER: Millis = 0.5;
 
 /** A rate over the last second, roughly: an exponentially weighted count. */
 class Rate {
@@ -58,6 +59,8 @@ export abstract class Server implements Report {
   readonly timeline: Timeline;
   inFlight = 0;
   serviceTime: Millis = 0;
+  /** Nobody listens any more: connections are refused, what is here is finished. */
+  closed = false;
   /** Chance, for faults that are not certain. */
   readonly chance: () => number;
   readonly #busy = new Rate();
@@ -99,6 +102,7 @@ export abstract class Server implements Report {
   arrive(job: Job, now: Millis): void {
     const fault = this.#fault;
     job.arrivedAt = now;
+    if (this.closed) return this.timeline.at(now + REFUSED_AFTER, new Refusal(job, this));
     if (fault !== undefined && fault !== 'never' && (fault.share >= 1 || this.chance() < fault.share)) {
       return this.timeline.at(now + fault.after, new Refusal(job, this));
     }

@@ -1,8 +1,12 @@
 /** An endpoint that has just come. */
 import { expect, it } from 'vitest';
-import { seeds } from './compare.ts';
+import { compare, record, seeds, whole } from './compare.ts';
 import { coldJoin, joinAt, joined } from './scenarios.ts';
-import { inmesh } from './ways/inmesh.ts';
+import { c3 } from './ways/c3.ts';
+import { finaglePeakEwma } from './ways/finagle.ts';
+import { inmesh, ours } from './ways/inmesh.ts';
+import { prequal } from './ways/prequal.ts';
+import { leastRequest, roundRobin } from './ways/simple.ts';
 import { play } from './world.ts';
 
 it('a new endpoint that is as fast as the others gets its share within two seconds, neither starved nor flooded', () => {
@@ -14,4 +18,19 @@ it('a new endpoint that is as fast as the others gets its share within two secon
     expect(share(joinAt + 2_000)).toBeGreaterThan(0.5);
     expect(share(joinAt + 2_000)).toBeLessThan(1.6);
   }
+});
+
+it('a cold one that 300 clients learn of at once does not cost a hundredth of the requests more than 70 ms (H9)', () => {
+  const all = compare(coldJoin, [leastRequest(2), ours, ...(whole ? [roundRobin, finaglePeakEwma, c3(), prequal()] : [])], joinAt, joinAt + 2_000);
+  record({
+    row: 'H9', title: 'A cold server joins twenty', published: 'not published',
+    tables: [{ caption: 'In its first two seconds, while it is five times slower', lines: [...all.values()].map(({ line: { way, success, p99, p999 } }) => ({ way, success, p99, p999 })) }],
+    plot: {
+      kind: 'curves', x: 'seconds', y: 'p99, ms', scale: 'log',
+      curves: [...all].map(([way, { runs }]) => ({ way, points: runs[0]!.series(250, 8_000, 3_000).map(({ at, p99 }) => [at / 1_000, p99] as const) })),
+    },
+  });
+  expect(all.get(leastRequest(2).name)!.line.p99.mean).toBe(1_000);
+  expect(all.get('inmesh')!.line.success.least).toBe(1);
+  expect(all.get('inmesh')!.line.p99.mean).toBeLessThanOrEqual(70);
 });

@@ -29,6 +29,8 @@ export interface Scenario {
   distance?(client: number, server: number): Millis;
   /** The servers a client knows at first; all where it is not said. */
   known?(client: number, seed: number): readonly number[];
+  /** Clients look names up this often, each at its own time; where it is not said, they hear of changes at once: for a cold join the hardest case. */
+  readonly lookUpEvery?: Millis;
   /** What happens meanwhile. */
   weather?(scene: Scene, random: Random): void;
 }
@@ -50,6 +52,7 @@ export class World implements Scene {
   readonly #arrivals: Random;
   readonly #work: Random;
   readonly #waiting = new Waiting();
+  #published: readonly number[] | undefined = undefined;
 
   constructor(scenario: Scenario, way: NamedWay, seed: number) {
     const { timeline } = this;
@@ -68,11 +71,12 @@ export class World implements Scene {
       }),
     );
     scenario.weather?.(this, seededRandom(seed + 4_000));
+    if (scenario.lookUpEvery !== undefined) for (const way of this.ways) this.#lookUp(way, scenario.lookUpEvery, scenario.lookUpEvery * this.#arrivals.next());
   }
 
-  /** All clients hear of it at the same moment: the hardest case. */
   readonly publish = (servers: readonly number[]): void => {
-    for (const way of this.ways) way.learn?.(servers, this.timeline.now());
+    this.#published = servers;
+    if (this.#scenario.lookUpEvery === undefined) for (const way of this.ways) way.learn?.(servers, this.timeline.now());
   };
 
   /** Plays it, to the last answer that somebody waits for. */
@@ -81,6 +85,13 @@ export class World implements Scene {
     this.#arrive(0);
     this.timeline.run(duration + timeout + 1);
     return this.figures;
+  }
+
+  #lookUp(way: Way, every: Millis, first: Millis): void {
+    this.timeline.after(first, () => {
+      if (this.#published !== undefined) way.learn?.(this.#published, this.timeline.now());
+      this.#lookUp(way, every, every);
+    });
   }
 
   #arrive(now: Millis): void {

@@ -3,8 +3,10 @@ import type { Endpoint } from '../../../src/core/endpoint.ts';
 import type { Emit } from '../../../src/core/events.ts';
 import type { Outcome } from '../../../src/core/outcome.ts';
 import { defaultServicePolicy } from '../../../src/core/policy.ts';
+import { seededRandom } from '../../../src/core/random.ts';
 import { Cluster, type ClusterKnobs } from '../../../src/balancer/cluster.ts';
 import type { PickRequest } from '../../../src/balancer/picker.ts';
+import { Timeline } from '../timeline.ts';
 import type { NamedWay } from '../way.ts';
 
 const { subset, balancer, outlier } = defaultServicePolicy;
@@ -51,3 +53,17 @@ export function inmesh(name: string, knobs: Partial<ClusterKnobs> = {}, emit: Em
     },
   };
 }
+
+/** Which servers a client of this name talks to. */
+export function subsetOf(identity: string, servers: number, size: number): number[] {
+  const cluster = new Cluster({
+    service: 'reviews', identity, clock: new Timeline(), random: seededRandom(1), emit() {},
+    knobs: () => ({ ...defaults, subset: { ...subset, strategy: 'rendezvous', size } }), retire() {}, refresh() {},
+  });
+  const endpoints = Array.from({ length: servers }, (_, server) => endpointOf(server));
+  cluster.reconcile({ endpoints, complete: true, source: 'a simulation' });
+  return cluster.endpoints.map((endpoint) => endpoints.indexOf(endpoint));
+}
+
+/** As the library is by default, but for ejection: the choice alone. */
+export const ours = inmesh('inmesh', { outlier: 'off' });
