@@ -8,6 +8,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
 import type { Figures, Summary } from './figures.ts';
+import { headingOf, rangeWritten } from './numbers.ts';
 import { play, type Scenario } from './world.ts';
 import type { NamedWay } from './way.ts';
 
@@ -92,6 +93,6 @@ export function record(experiment: Omit<Experiment, 'seeds'>): void {
 }
 
 function printed({ way, ...figures }: Cells): string {
-  const cells = Object.entries(figures).map(([name, figure]) => (typeof figure === 'string' ? figure : `${name} ${figure.mean} [${figure.least}–${figure.most}]`));
+  const cells = Object.entries(figures).map(([name, figure]) => (typeof figure === 'string' ? figure : `${headingOf(name)} ${rangeWritten(name, figure)}`));
   return `    ${way}: ${cells.join(' · ')}`;
 }
