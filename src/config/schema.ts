@@ -136,6 +136,8 @@ function documentSchema(bareNumbers: boolean) {
         minRequests: knob(integer(1, 1_000_000), core.circuit.minRequests, '… and there were at least this many.'),
         openFor: knob(time(1, HOUR), core.circuit.openFor, 'How long it stays open the first time; twice as long each time in a row …'),
         maxOpenFor: knob(time(1, LONGEST), core.circuit.maxOpenFor, '… up to this.'),
+        probes: knob(integer(1, 1000), core.circuit.probes, 'Trial attempts in a row, one at a time, that must succeed to close it.'),
+        mode: knob(oneOf('enforce', 'observe'), core.circuit.mode, '`observe`: decide and report, do not act.'),
       },
       'Calls fail at once while the whole service is failing.',
     ),

@@ -48,10 +48,11 @@ export interface MeshEventMap {
   'call.shed': { service: string; by: ShedBy; criticality: Criticality; enforced: boolean };
   /** In the place of a reply the caller got what he gave for that case; or nothing, where that failed as well. */
   'call.fallback': { service: string; because: ErrorCode; failed: boolean };
-  'circuit.opened': { service: string; failureRate: number; requests: number; openFor: Millis };
+  /** `route`: where it is the circuit of a route that has its own. */
+  'circuit.opened': { service: string; route: string | undefined; failureRate: number; requests: number; openFor: Millis; enforced: boolean };
   /** One call at a time may try whether the service is back. */
-  'circuit.half-opened': { service: string };
-  'circuit.closed': { service: string };
+  'circuit.half-opened': { service: string; route: string | undefined; enforced: boolean };
+  'circuit.closed': { service: string; route: string | undefined; enforced: boolean };
   /** The schedule of a route went on to this step, of so many; 0 before its start. */
   'schedule.stepped': { service: string; route: string; step: number; steps: number; weights: Readonly<Record<string, number>> };
   /** A version failed too much: the schedule stays at this step. */

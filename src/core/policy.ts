@@ -238,6 +238,9 @@ export interface CircuitKnobs {
   readonly openFor: Millis;
   /** … up to this. */
   readonly maxOpenFor: Millis;
+  /** Trial attempts in a row, one at a time, that must succeed to close it. */
+  readonly probes: number;
+  readonly mode: Mode;
 }
 
 export interface ConcurrencyKnobs {
@@ -342,7 +345,7 @@ export const defaultServicePolicy = {
     mode: 'enforce',
   },
   hedge: 'off',
-  circuit: { failureRate: 0.5, window: 10 * SECOND, minRequests: 20, openFor: 5 * SECOND, maxOpenFor: 1 * MINUTE },
+  circuit: { failureRate: 0.5, window: 10 * SECOND, minRequests: 20, openFor: 5 * SECOND, maxOpenFor: 1 * MINUTE, probes: 1, mode: 'enforce' },
   concurrency: { max: 1024, queue: 1024, mode: 'enforce' },
   throttle: { k: 2, window: 2 * MINUTE, minRequests: 20, maxRejection: 0.8, mode: 'enforce' },
   rateLimit: 'off',

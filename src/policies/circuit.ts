@@ -2,9 +2,9 @@
  * Circuit: a service that fails most attempts gets none for a while, and callers their error at once.
  *
  *     closed ── more than `failureRate` of ≥ `minRequests` attempts in `window` failed ──▶ open
- *     open ── `openFor` is over and an attempt comes ──▶ half-open ── it succeeds ──▶ closed
+ *     open ── `openFor` is over and an attempt comes ──▶ half-open ── it and `probes` in all succeed ──▶ closed
  *       ▲                                                   │
- *       └──────────── it fails; open for twice as long ─────┘
+ *       └──────────── one fails; open for twice as long ────┘
  *
  * The states and their transitions are cockatiel's CircuitBreakerPolicy (Michael Nygard, "Release It!", 2007). What decides
  * about them is ours: exact counts over a true window on a monotonic clock (core/outcome-window.ts), where its own breakers
@@ -17,6 +17,7 @@
  *    So a lost trial never leaves the circuit half-open (resilience4j#935, Polly#1578).
  *  - A local outcome, a cancelled one or an overload never opens the circuit.
  *  - A body that breaks off turns the success that its headers were into a failure.
+ *  - `mode: observe` goes through the same states and reports them, and lets everything through.
  */
 import { circuitBreaker, handleWhenResult, type CircuitBreakerPolicy } from 'cockatiel';
 import type { Attempt, Layer, Reply, ReplyObserver, Service } from '../core/call.ts';
@@ -29,6 +30,8 @@ import { defaultServicePolicy, type CircuitKnobs, type Switchable } from '../cor
 
 export interface CircuitDeps {
   readonly service: string;
+  /** Where it is that of one route. */
+  readonly route?: string | undefined;
   readonly clock: Clock;
   readonly knobs: () => Switchable<CircuitKnobs>;
   readonly emit: Emit;
@@ -44,6 +47,8 @@ export interface CircuitSnapshot {
   readonly openings: number;
   /** Epoch milliseconds from which the next attempt may go; undefined while closed. */
   readonly retryAt: number | undefined;
+  /** false: it lets everything through all the same. */
+  readonly enforced: boolean;
 }
 
 /** Its handlers are shared by all attempts of the phase, so that a call which succeeds costs no object here. */
@@ -69,6 +74,8 @@ interface HalfOpen {
   readonly decided: Promise<unknown>;
   seat: Attempt | undefined;
   leaseEnds: Millis;
+  /** Trials that succeeded; one that fails ends the phase. */
+  succeeded: number;
 }
 
 type Phase = Closed | Open | HalfOpen;
@@ -108,7 +115,7 @@ export class Circuit {
     const failures = this.#window.failures(now, window);
     const { state } = this;
     const retryAt = state === 'closed' ? undefined : this.#retryAt();
-    return { state, requests: failures + this.#window.successes(now, window), failures, openings: this.#openings, retryAt };
+    return { state, requests: failures + this.#window.successes(now, window), failures, openings: this.#openings, retryAt, enforced: this.#knobs.mode === 'enforce' };
   }
 
   readonly layer: Layer<Attempt> = (next) => {
@@ -120,10 +127,10 @@ export class Circuit {
       if (phase.kind === 'closed') return next(attempt).then(phase.replied, phase.rejected);
       const now = this.#deps.clock.now();
       if (phase.kind === 'open') {
-        if (now < phase.until) return Promise.reject(this.#isOpen(attempt));
+        if (now < phase.until) return this.#refuse(next, attempt, knobs);
         phase = this.#halfOpen();
       }
-      if (phase.seat !== undefined && now < phase.leaseEnds) return Promise.reject(this.#isOpen(attempt));
+      if (phase.seat !== undefined && now < phase.leaseEnds) return this.#refuse(next, attempt, knobs);
       phase.seat = attempt;
       // As long as the service is given to recover, it is given to answer.
       phase.leaseEnds = now + knobs.openFor;
@@ -149,7 +156,8 @@ export class Circuit {
    * does next already meets the new phase.
    */
   #tried(phase: HalfOpen, attempt: Attempt, outcome: OutcomeKind): Promise<unknown> | undefined {
-    if (outcome === 'success' || outcome === 'failure') {
+    if (outcome === 'success') phase.succeeded += 1;
+    if (outcome === 'failure' || phase.succeeded >= this.#knobs.probes) {
       phase.decide(outcome === 'failure');
       return phase.decided;
     }
@@ -216,29 +224,30 @@ export class Circuit {
     const verdict = new Promise<boolean>((resolve) => (decide = resolve));
     // cockatiel calls the function at once, is half-open when `execute` returns, and stays so until the verdict.
     const decided = this.#machine.execute(() => verdict);
-    const phase: HalfOpen = { kind: 'half-open', decide, decided, seat: undefined, leaseEnds: 0 };
+    const phase: HalfOpen = { kind: 'half-open', decide, decided, seat: undefined, leaseEnds: 0, succeeded: 0 };
     this.#enter(phase);
     return phase;
   }
 
   /** The one place where the phase changes. */
   #enter(phase: Phase): void {
-    const { service, emit } = this.#deps;
+    const { service, route, emit } = this.#deps;
+    const enforced = this.#knobs.mode === 'enforce';
     this.#phase = phase;
     switch (phase.kind) {
       case 'closed':
         this.#openings = 0;
         this.#window.clear();
-        emit('circuit.closed', { service });
+        emit('circuit.closed', { service, route, enforced });
         return;
       case 'open': {
         this.#openings += 1;
         const { failureRate, requests, openFor } = phase;
-        emit('circuit.opened', { service, failureRate, requests, openFor });
+        emit('circuit.opened', { service, route, failureRate, requests, openFor, enforced });
         return;
       }
       case 'half-open':
-        emit('circuit.half-opened', { service });
+        emit('circuit.half-opened', { service, route, enforced });
     }
   }
 
@@ -249,11 +258,13 @@ export class Circuit {
     return clock.wall() + Math.max(0, at - clock.now());
   }
 
-  #isOpen(attempt: Attempt): MeshError {
-    const { service, clock } = this.#deps;
+  /** Observed, it goes through, and nobody counts what comes of it: had the circuit acted, there would be nothing to count. */
+  #refuse(next: Service<Attempt>, attempt: Attempt, knobs: CircuitKnobs): Promise<Reply> {
+    if (knobs.mode === 'observe') return next(attempt);
+    const { service, route, clock } = this.#deps;
     const retryAt = this.#retryAt();
     const wait = Math.ceil(retryAt - clock.wall());
-    const message = `${service}: the circuit is ${this.#phase.kind}, the next attempt may go in ${wait} ms`;
-    return new MeshError('CIRCUIT_OPEN', message, { service, attempts: attempt.call.attempts, retryAt });
+    const message = `${service}: the circuit${route === undefined ? '' : ` of route ${route}`} is ${this.#phase.kind}, the next attempt may go in ${wait} ms`;
+    return Promise.reject(new MeshError('CIRCUIT_OPEN', message, { service, attempts: attempt.call.attempts, retryAt }));
   }
 }

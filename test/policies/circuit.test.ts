@@ -10,7 +10,7 @@ import { fakeAttempt } from '../support/fake-call.ts';
 import { FakeReply } from '../support/fake-reply.ts';
 import { settle, VirtualClock } from '../support/virtual-clock.ts';
 
-const knobs: CircuitKnobs = { failureRate: 0.5, window: 10_000, minRequests: 4, openFor: 5_000, maxOpenFor: 15_000 };
+const knobs: CircuitKnobs = { failureRate: 0.5, window: 10_000, minRequests: 4, openFor: 5_000, maxOpenFor: 15_000, probes: 1, mode: 'enforce' };
 const failure = () => new MeshError('CONNECTION_RESET', 'reset', { sent: 'maybe' });
 const withOutcome = (outcome: OutcomeKind) => new MeshError('ATTEMPT_TIMEOUT', outcome, { outcome });
 
@@ -88,7 +88,7 @@ describe('circuit, closed', () => {
     expect(setting.circuit.state).toBe('closed');
     await setting.send(500);
     expect(setting.circuit.state).toBe('open');
-    expect(setting.events).toEqual([['circuit.opened', { service: 'reviews', failureRate: 0.6, requests: 5, openFor: 5_000 }]]);
+    expect(setting.events).toEqual([['circuit.opened', { service: 'reviews', route: undefined, failureRate: 0.6, requests: 5, openFor: 5_000, enforced: true }]]);
   });
 
   it('does not open for too few attempts, nor for failures of long ago', async () => {
@@ -109,7 +109,7 @@ describe('circuit, closed', () => {
       await setting.send(new FakeReply(503, { 'retry-after': '1' }));
       await setting.send(new TypeError('a mistake in a layer'));
     }
-    expect(setting.circuit.snapshot()).toEqual({ state: 'closed', requests: 0, failures: 0, openings: 0, retryAt: undefined });
+    expect(setting.circuit.snapshot()).toEqual({ state: 'closed', requests: 0, failures: 0, openings: 0, retryAt: undefined, enforced: true });
   });
 
   it('counts a body that breaks off as a failure instead of a success, unless the caller left', async () => {
@@ -197,7 +197,7 @@ describe('circuit, half-open', () => {
   it('closes when it succeeds, before its caller hears of it, and starts counting anew', async () => {
     const setting = await ready();
     expect(await setting.send()).toMatchObject({ status: 200 });
-    expect(setting.circuit.snapshot()).toEqual({ state: 'closed', requests: 0, failures: 0, openings: 0, retryAt: undefined });
+    expect(setting.circuit.snapshot()).toEqual({ state: 'closed', requests: 0, failures: 0, openings: 0, retryAt: undefined, enforced: true });
     expect(setting.events.map(([name]) => name)).toEqual(['circuit.opened', 'circuit.half-opened', 'circuit.closed']);
     for (let attempt = 0; attempt < 3; attempt += 1) expect(await setting.send()).toMatchObject({ status: 200 });
   });
@@ -248,6 +248,28 @@ describe('circuit, half-open', () => {
     expect(setting.circuit.state).toBe('closed');
   });
 
+  it('with several probes, closes when as many in a row have succeeded, one at a time', async () => {
+    const setting = setUp({ ...knobs, probes: 3 });
+    for (let attempt = 0; attempt < 4; attempt += 1) await setting.send(failure());
+    await setting.clock.advance(5_000);
+    for (let probe = 0; probe < 2; probe += 1) {
+      const trial = setting.begin()!;
+      expect(setting.begin()).toBeUndefined();
+      trial.answer(new FakeReply());
+      await trial.result;
+      expect(setting.circuit.state).toBe('half-open');
+    }
+    await setting.send(429);
+    await setting.send(failure());
+    expect(setting.circuit.state).toBe('open');
+    await setting.clock.advance(10_000);
+    for (let probe = 0; probe < 3; probe += 1) {
+      expect(setting.circuit.state).toBe(probe === 0 ? 'open' : 'half-open');
+      await setting.send();
+    }
+    expect(setting.circuit.state).toBe('closed');
+  });
+
   it('ignores a trial that answers after another has decided', async () => {
     const setting = await ready();
     const slow = setting.begin()!;
@@ -292,6 +314,28 @@ describe('circuit, knobs', () => {
   });
 });
 
+describe('circuit, observed', () => {
+  it('goes through its states and reports them, and lets everything through', async () => {
+    const setting = setUp({ ...knobs, mode: 'observe' });
+    for (let attempt = 0; attempt < 4; attempt += 1) await setting.send(failure());
+    const before = setting.sent;
+    for (let attempt = 0; attempt < 10; attempt += 1) expect(await setting.send()).toMatchObject({ status: 200 });
+    expect([setting.circuit.state, setting.sent - before]).toEqual(['open', 10]);
+    expect(setting.circuit.snapshot()).toMatchObject({ enforced: false, retryAt: setting.clock.wall() + 5_000 });
+    await setting.clock.advance(5_000);
+    const trial = setting.begin()!;
+    // Beside the trial, these go through and decide nothing.
+    for (let attempt = 0; attempt < 10; attempt += 1) await setting.send(failure());
+    expect(setting.circuit.state).toBe('half-open');
+    trial.answer(new FakeReply());
+    await trial.result;
+    expect(setting.circuit.state).toBe('closed');
+    expect(setting.events.map(([name, event]) => [name, (event as { enforced: boolean }).enforced])).toEqual([
+      ['circuit.opened', false], ['circuit.half-opened', false], ['circuit.closed', false],
+    ]);
+  });
+});
+
 describe('circuit, whatever happens', () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant('begin' as const) }),
@@ -301,8 +345,8 @@ describe('circuit, whatever happens', () => {
 
   it('never stays half-open, tries one at a time, and closes once the service is well', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 120 }), async (steps) => {
-        const setting = setUp();
+      fc.asyncProperty(fc.array(step, { maxLength: 120 }), fc.integer({ min: 1, max: 3 }), async (steps, probes) => {
+        const setting = setUp({ ...knobs, probes });
         const pending: Pending[] = [];
         const bodies: FakeReply[] = [];
         let [beganAt, trials] = [0, 0];
@@ -333,7 +377,7 @@ describe('circuit, whatever happens', () => {
         // From here on the service is well. What is still under way never answers.
         for (let round = 0; round < 4 && setting.circuit.state !== 'closed'; round += 1) {
           await setting.clock.advance(knobs.maxOpenFor);
-          await setting.send();
+          for (let probe = 0; probe < probes; probe += 1) await setting.send();
         }
         expect(setting.circuit.state).toBe('closed');
         expect(setting.clock.timers).toBe(0);
