@@ -14,7 +14,7 @@ import type { Clock, Millis } from './core/clock.ts';
 import type { MeshError } from './core/errors.ts';
 import { defaultServicePolicy, type BudgetKnobs, type DiscoverySource, type RetryKnobs, type ServiceEntry, type ServicePolicy, type Switchable } from './core/policy.ts';
 import { RetryBudget } from './policies/budget.ts';
-import { ConcurrencyLimit } from './policies/concurrency.ts';
+import { ConcurrencyLimit, type ConcurrencySnapshot } from './policies/concurrency.ts';
 import { deadline } from './policies/deadline.ts';
 import { fallback } from './policies/fallback.ts';
 import { Hedging } from './policies/hedge.ts';
@@ -29,7 +29,7 @@ export interface ServiceSnapshot extends ClusterSnapshot {
   readonly name: string;
   /** Retries that could be paid for now. */
   readonly budget: number;
-  readonly calls: { readonly inFlight: number; readonly queued: number };
+  readonly calls: ConcurrencySnapshot;
   readonly throttle: ThrottleSnapshot;
   /** Calls that the rate limit would let through now; undefined where there is none. */
   readonly rateLimit: { readonly level: number } | undefined;
@@ -120,7 +120,7 @@ export class RunningService {
       name: this.name,
       ...this.#cluster.snapshot(),
       budget: this.budget.level(this.#clock.now()),
-      calls: { inFlight: this.limit.inFlight, queued: this.limit.queued },
+      calls: this.limit.snapshot(),
       throttle: this.throttle.snapshot(),
       rateLimit: this.rate.level === undefined ? undefined : { level: this.rate.level },
       idle: this.#clock.now() - this.calledAt,

@@ -17,15 +17,18 @@ interface Order {
   readonly strictly?: true;
   /** `lesser` simply never comes to act where it is greater: what nobody wrote is no contradiction. */
   readonly yields?: true;
+  /** Plain numbers; else durations. */
+  readonly counts?: true;
 }
 
-/** All of durations. */
 const orders: readonly Order[] = [
   { lesser: ['attemptTimeout'], greater: ['deadline'], strictly: true, yields: true },
   { lesser: ['discovery', 'refresh'], greater: ['discovery', 'maxStale'] },
   { lesser: ['outlier', 'ejection', 'base'], greater: ['outlier', 'ejection', 'max'] },
   { lesser: ['retry', 'backoff', 'base'], greater: ['retry', 'backoff', 'max'] },
   { lesser: ['circuit', 'openFor'], greater: ['circuit', 'maxOpenFor'] },
+  { lesser: ['concurrency', 'adaptive', 'min'], greater: ['concurrency', 'max'], yields: true, counts: true },
+  { lesser: ['concurrency', 'adaptive', 'initial'], greater: ['concurrency', 'max'], yields: true, counts: true },
 ];
 
 /** `scope` is where these knobs were written: `defaults` or a service. What it inherited whole was judged where that stands. */
@@ -33,21 +36,22 @@ export function addContradictions(policy: ServicePolicy, scope: Path, source: Po
   addBudgetProblems([...scope, 'retry', 'budget'], source, problems);
   addIdleKnobs(policy, scope, source, problems);
   addOrdinalProblems(policy, scope, source, problems);
-  for (const { lesser, greater, strictly, yields } of orders) {
+  for (const { lesser, greater, strictly, yields, counts } of orders) {
     const less = at(policy, lesser);
     const more = at(policy, greater);
     // `off` contradicts nothing.
     if (typeof less !== 'number' || typeof more !== 'number') continue;
     if (less < more || (less === more && strictly === undefined)) continue;
+    const write = counts === true ? String : formatDuration;
     const lesserIsWritten = source.at([...scope, ...lesser]) !== undefined;
     const greaterIsWritten = source.at([...scope, ...greater]) !== undefined;
     if (yields === true && !lesserIsWritten && source.at(['defaults', ...lesser]) === undefined) continue;
     if (lesserIsWritten) {
       const bound = strictly === true ? 'less than' : 'at most';
-      add([...scope, ...lesser], `${bound} ${says(greater, more, greaterIsWritten)}`, source, problems);
+      add([...scope, ...lesser], `${bound} ${says(greater, write(more), greaterIsWritten)}`, source, problems);
     } else if (greaterIsWritten) {
       const bound = strictly === true ? 'more than' : 'at least';
-      add([...scope, ...greater], `${bound} ${says(lesser, less, false)}`, source, problems);
+      add([...scope, ...greater], `${bound} ${says(lesser, write(less), false)}`, source, problems);
     }
   }
 }
@@ -66,9 +70,9 @@ function addIdleKnobs({ balancer }: ServicePolicy, scope: Path, source: PolicySo
   }
 }
 
-function says(path: readonly string[], duration: number, written: boolean): string {
+function says(path: readonly string[], value: string, written: boolean): string {
   const [key] = path.slice(-1);
-  return written ? `${key}, ${formatDuration(duration)}` : `${key}, which is ${formatDuration(duration)} unless ${path.join('.')} is set here too`;
+  return written ? `${key}, ${value}` : `${key}, which is ${value} unless ${path.join('.')} is set here too`;
 }
 
 function add(path: Path, expected: string, source: PolicySource, problems: ProblemList): void {

@@ -32,6 +32,7 @@ function retryCondition(): Kind<RetryCondition, RetryCondition> {
 
 function documentSchema(bareNumbers: boolean) {
   const { successRate } = onceSwitchedOn.outlier;
+  const { adaptive } = onceSwitchedOn.concurrency;
   const time = (least: number, most: number) => duration(bareNumbers, least, most);
   const method = text((value) => /^[A-Z][A-Z-]{0,30}$/.test(value), 'HTTP method in capitals, such as GET', '^[A-Z][A-Z-]*$');
 
@@ -145,6 +146,22 @@ function documentSchema(bareNumbers: boolean) {
       {
         max: knob(integer(1, 1_000_000), core.concurrency.max, 'Calls of this service in flight.'),
         queue: knob(integer(0, 1_000_000), core.concurrency.queue, 'Calls that wait for their turn; for one more, the least critical fails with OVERLOADED.'),
+        adaptive: z
+          .union(
+            [
+              z.enum(['off']),
+              z.enum(['gradient', 'aimd']).transform((type) => ({ type })),
+              mapping({
+                type: knob(oneOf('gradient', 'aimd'), adaptive.type, '`gradient`: by how much slower the service gets; `aimd`: by what times out or is refused.'),
+                min: knob(integer(1, 100_000), adaptive.min, 'It never falls below this. Each process of a fleet has as many.'),
+                initial: knob(integer(1, 100_000), adaptive.initial, 'What it begins with.'),
+                tolerance: knob(number(1, 10), adaptive.tolerance, '`gradient` holds the limit where calls take about this many times as long as they need.'),
+              }),
+            ],
+            { error: () => 'off, gradient, aimd, or a mapping of type, min, initial, tolerance' },
+          )
+          .meta({ description: 'A limit below `max` that finds itself. Off by default; the name alone, `gradient`, is enough.' })
+          .optional(),
         mode: knob(oneOf('enforce', 'observe'), core.concurrency.mode, '`observe`: decide and report, do not act.'),
       },
       'Bounds what this process has under way.',

@@ -46,7 +46,7 @@ export type ErrorCode = keyof typeof errorTable;
 export type SuppressedReason = 'not-idempotent' | 'body-not-replayable' | 'retry-of-retry' | 'budget' | 'deadline' | 'retry-after' | 'max-retries' | 'caller';
 
 /** Which limit of ours turned a call away: the knob that an operator would turn. */
-export type ShedBy = 'concurrency.max' | 'connection.maxPerEndpoint' | 'throttle' | 'rateLimit';
+export type ShedBy = 'concurrency.max' | 'concurrency.adaptive' | 'connection.maxPerEndpoint' | 'throttle' | 'rateLimit';
 /** Whose deadline it is: the shortest counts. */
 export type DeadlineSource = 'policy' | 'caller' | 'inbound';
 

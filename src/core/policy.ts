@@ -243,11 +243,24 @@ export interface CircuitKnobs {
   readonly mode: Mode;
 }
 
+/** A concurrency limit that finds itself. */
+export interface AdaptiveKnobs {
+  /** `gradient`: by how much slower the service gets · `aimd`: by what times out or is refused. */
+  readonly type: 'gradient' | 'aimd';
+  /** It never falls below this: a few calls must go on, or nothing could be learnt. Each process of a fleet has them. */
+  readonly min: number;
+  /** What it begins with. */
+  readonly initial: number;
+  /** `gradient` holds the limit where calls take this many times as long as they need. */
+  readonly tolerance: number;
+}
+
 export interface ConcurrencyKnobs {
   /** Calls of this service in flight. */
   readonly max: number;
   /** Calls that wait for their turn; for one more, the least critical fails with OVERLOADED. */
   readonly queue: number;
+  readonly adaptive: Switchable<AdaptiveKnobs>;
   readonly mode: Mode;
 }
 
@@ -346,7 +359,7 @@ export const defaultServicePolicy = {
   },
   hedge: 'off',
   circuit: { failureRate: 0.5, window: 10 * SECOND, minRequests: 20, openFor: 5 * SECOND, maxOpenFor: 1 * MINUTE, probes: 1, mode: 'enforce' },
-  concurrency: { max: 1024, queue: 1024, mode: 'enforce' },
+  concurrency: { max: 1024, queue: 1024, adaptive: 'off', mode: 'enforce' },
   throttle: { k: 2, window: 2 * MINUTE, minRequests: 20, maxRejection: 0.8, mode: 'enforce' },
   rateLimit: 'off',
   propagate: { deadline: true, criticality: true, retryAttempt: true, trace: true },
@@ -360,6 +373,7 @@ export const defaultServicePolicy = {
 export const onceSwitchedOn = {
   outlier: { successRate: { threshold: 0.8, window: 10 * SECOND, minRequests: 5 } },
   hedge: { after: 'auto', max: 1, extraLoad: 0.01, mode: 'enforce' },
+  concurrency: { adaptive: { type: 'gradient', min: 2, initial: 20, tolerance: 1.5 } },
   rateLimit: { rate: 100, burst: 20, mode: 'enforce' },
 } as const;
 

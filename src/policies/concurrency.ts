@@ -1,11 +1,16 @@
 /**
  * Concurrency limit: so many calls of one service in flight, so many waiting for their turn, and not one more.
  *
- *     limit = min(knobs.max, capacity())          a call of one tier is let in while inFlight < ⌈limit · share of the tier⌉
+ *     limit = min(knobs.max, adaptive, capacity())          a call of one tier is let in while inFlight < ⌈limit · share of the tier⌉
  *
- * The first bounds what a slow service can hold of this process; the second is what its connections can carry, so that no
- * queue forms further down, where it could be neither seen nor left. The queue is bounded, for a wait that ends after the
- * deadline helps nobody: a call that finds no place fails at once (a bulkhead; Envoy's max_requests and max_pending_requests).
+ * The first bounds what a slow service can hold of this process; the second, where it is on, is what the service can do
+ * (adaptive-limit.ts); the third is what its connections can carry, so that no queue forms further down, where it could be
+ * neither seen nor left. The queue is bounded, for a wait that ends after the deadline helps nobody: a call that finds no place
+ * fails at once (a bulkhead; Envoy's max_requests and max_pending_requests).
+ *
+ * With an adaptive limit, a queue that has not been empty for a second holds no more calls than the limit: by Little's law that
+ * is one round trip of waiting. A burst may wait its time; an overload that lasts would otherwise fill the queue once and
+ * from then on have everybody wait in it for nothing.
  *
  * Who goes first is decided by criticality, and among equals by who came first. It counts three times: the last places of the
  * limit are for the higher tiers (tier-shares.ts), the higher wait in front of the lower, and for a call that comes when the
@@ -23,8 +28,21 @@ import { sheddability, type Criticality } from '../core/criticality.ts';
 import { MeshError, type ShedBy } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { ConcurrencyKnobs, Switchable } from '../core/policy.ts';
+import { AdaptiveLimit, type AdaptiveSnapshot } from './adaptive-limit.ts';
+import { MeasuredCall, type Measure } from './measured-call.ts';
 import { TierShares } from './tier-shares.ts';
-import { WaitingLine } from './waiting-line.ts';
+import { WaitingLine, type Turn } from './waiting-line.ts';
+
+/** What the limit knows, as plain data for `inspect()`. */
+export interface ConcurrencySnapshot {
+  /** Calls that have begun and whose bodies have not ended. */
+  readonly inFlight: number;
+  /** Calls that wait for their turn. */
+  readonly queued: number;
+  /** Calls that may be in flight now; Infinity where nothing limits them. */
+  readonly limit: number;
+  readonly adaptive: AdaptiveSnapshot | undefined;
+}
 
 export interface ConcurrencyDeps {
   readonly service: string;
@@ -38,18 +56,33 @@ export interface ConcurrencyDeps {
 /** 10 · (0.7 / 0.7 …) may be 7.000000000000001 in binary, and is seven places. */
 const ROUNDING = 1e-9;
 
+/** A queue that was never empty for this long is no burst; an adaptive limit had ten occasions to grow. */
+const STANDING: Millis = 1_000;
+
 export class ConcurrencyLimit {
   readonly #deps: ConcurrencyDeps;
   readonly #line = new WaitingLine();
   readonly #shares = new TierShares();
+  readonly #adaptive: AdaptiveLimit;
   #inFlight = 0;
+  /** When the first came of those that wait. */
+  #queuedSince: Millis = 0;
 
   readonly #body: ReplyObserver = { end: () => this.#over() };
   readonly #replied = (reply: Reply): void => reply.watch(this.#body);
   readonly #rejected = (): void => this.#over();
+  readonly #measure: Measure;
 
   constructor(deps: ConcurrencyDeps) {
     this.#deps = deps;
+    this.#adaptive = new AdaptiveLimit(deps.clock);
+    this.#measure = { clock: deps.clock, sampled: (latency) => this.#sampled(latency), over: () => this.#over() };
+  }
+
+  snapshot(): ConcurrencySnapshot {
+    const knobs = this.#deps.knobs();
+    const adaptive = knobs === 'off' || knobs.adaptive === 'off' ? undefined : this.#adaptive.snapshot(knobs.adaptive, knobs.max);
+    return { inFlight: this.#inFlight, queued: this.#line.size, limit: this.#limit(knobs), adaptive };
   }
 
   /** Calls that have begun and whose bodies have not ended. */
@@ -94,9 +127,14 @@ export class ConcurrencyLimit {
 
   /** The caller has counted it in. */
   #run(next: Service<Call>, call: Call): Promise<Reply> {
+    const knobs = this.#deps.knobs();
     const result = next(call);
     // Beside the result, not in its way: whoever awaits it is not made to wait for this.
-    result.then(this.#replied, this.#rejected);
+    if (knobs === 'off' || knobs.adaptive === 'off') result.then(this.#replied, this.#rejected);
+    else {
+      const measured = new MeasuredCall(call, this.#measure);
+      result.then(measured.replied, measured.rejected);
+    }
     return result;
   }
 
@@ -105,21 +143,48 @@ export class ConcurrencyLimit {
     this.poke();
   }
 
+  /** Results come in after somebody has switched it off, too. */
+  #sampled(latency: Millis): void {
+    const { clock } = this.#deps;
+    const knobs = this.#deps.knobs();
+    if (knobs !== 'off' && knobs.adaptive !== 'off') this.#adaptive.sampled(latency, this.#inFlight, clock.now(), knobs.adaptive, knobs.max);
+  }
+
   #wait(call: Call, knobs: Switchable<ConcurrencyKnobs>): Promise<void> {
-    if (knobs === 'off' || knobs.mode === 'observe' || this.#line.size < knobs.queue) return this.#line.wait(call);
+    if (this.#line.size === 0) this.#queuedSince = call.startedAt;
+    if (knobs === 'off' || knobs.mode === 'observe') return this.#line.wait(call);
+    const room = this.#room(knobs, call.startedAt);
+    while (this.#line.size > room) this.#giveUp(this.#line.last!, knobs);
+    if (this.#line.size < room) return this.#line.wait(call);
     const { last } = this.#line;
     if (last === undefined || last.tier <= sheddability(call.criticality)) {
       call.request.body?.release();
       return Promise.reject(this.#shed(call, knobs));
     }
-    last.leave();
     const turn = this.#line.wait(call);
-    last.shed(this.#shed(last.call, knobs));
+    this.#giveUp(last, knobs);
     return turn;
   }
 
+  /** Out of the line first: who hears of the event may call again. */
+  #giveUp(turn: Turn, knobs: ConcurrencyKnobs): void {
+    turn.leave();
+    turn.shed(this.#shed(turn.call, knobs));
+  }
+
+  /** How many may wait. */
+  #room(knobs: ConcurrencyKnobs, now: Millis): number {
+    return knobs.adaptive === 'off' || now - this.#queuedSince < STANDING ? knobs.queue : Math.min(knobs.queue, this.#limit(knobs));
+  }
+
   #limit(knobs: Switchable<ConcurrencyKnobs>): number {
-    return Math.min(knobs === 'off' || knobs.mode === 'observe' ? Infinity : knobs.max, this.#deps.capacity() || Infinity);
+    const capacity = this.#deps.capacity() || Infinity;
+    return knobs === 'off' || knobs.mode === 'observe' ? capacity : Math.min(this.#wanted(knobs), capacity);
+  }
+
+  /** The limit by the policy alone. */
+  #wanted({ max, adaptive }: ConcurrencyKnobs): number {
+    return adaptive === 'off' ? max : this.#adaptive.places(adaptive, max);
   }
 
   /** How many calls may be in flight, the next included, where it is of this criticality. At least one, or small limits would be none. */
@@ -131,7 +196,7 @@ export class ConcurrencyLimit {
   #shed({ criticality, startedAt }: Call, knobs: ConcurrencyKnobs): MeshError {
     const { service, emit } = this.#deps;
     const limit = this.#limit(knobs);
-    const by: ShedBy = limit < knobs.max ? 'connection.maxPerEndpoint' : 'concurrency.max';
+    const by = limit < this.#wanted(knobs) ? 'connection.maxPerEndpoint' : limitedBy(limit, knobs);
     const places = this.#places(criticality, limit, startedAt);
     const message = `${service}: no place for a ${criticality} call: ${this.#inFlight} in flight of ${places} (${by}), and ${this.#line.size} waiting`;
     const error = new MeshError('OVERLOADED', message, { service, shedBy: by });
@@ -140,8 +205,13 @@ export class ConcurrencyLimit {
   }
 
   /** Of those in flight, the ones beyond the limit would be waiting, if there were room for as many. */
-  #observe({ criticality, startedAt }: Call, { max, queue }: ConcurrencyKnobs): void {
-    if (this.#inFlight <= this.#places(criticality, max, startedAt) + queue) return;
-    this.#deps.emit('call.shed', { service: this.#deps.service, by: 'concurrency.max', criticality, enforced: false });
+  #observe({ criticality, startedAt }: Call, knobs: ConcurrencyKnobs): void {
+    const limit = this.#wanted(knobs);
+    if (this.#inFlight <= this.#places(criticality, limit, startedAt) + knobs.queue) return;
+    this.#deps.emit('call.shed', { service: this.#deps.service, by: limitedBy(limit, knobs), criticality, enforced: false });
   }
+}
+
+function limitedBy(limit: number, { max }: ConcurrencyKnobs): ShedBy {
+  return limit < max ? 'concurrency.adaptive' : 'concurrency.max';
 }

@@ -41,6 +41,8 @@ test.each([
   ['retry: { backoff: { base: 300ms } }', 'retry.backoff.base', 'at most max, which is 250ms'],
   ['retry: { backoff: { max: 10ms } }', 'retry.backoff.max', 'at least base, which is 25ms'],
   ['outlier: { ejection: { base: 1m } }', 'outlier.ejection.base', 'at most max, which is 30s'],
+  ['concurrency: { max: 10, adaptive: { initial: 11 } }', 'concurrency.adaptive.initial', 'at most max, 10'],
+  ['concurrency: { adaptive: { min: 2000 } }', 'concurrency.adaptive.min', 'at most max, which is 1024 unless concurrency.max is set here too'],
   ['circuit: { openFor: 2m }', 'circuit.openFor', 'at most maxOpenFor, which is 1m'],
   ['circuit: { openFor: 2m, maxOpenFor: 90s }', 'circuit.openFor', 'at most maxOpenFor, 90s'],
   ['discovery: { maxStale: 1s }', 'discovery.maxStale', 'at least refresh, which is 5s'],

@@ -53,6 +53,15 @@ test('what is off by default is switched on by any of its keys, with values of i
   expect(service('version: 1\ndefaults: { rateLimit: { burst: 3 } }\nservices: { a: { rateLimit: { rate: 1/m } } }')?.rateLimit).toEqual({ rate: 1 / 60, burst: 3, mode: 'enforce' });
 });
 
+test('an adaptive limit may be named alone, and has values of its own below', () => {
+  const adaptive = { type: 'gradient', min: 2, initial: 20, tolerance: 1.5 };
+  expect(service('version: 1\nservices: { a: { concurrency: { adaptive: gradient } } }')?.concurrency).toEqual({ ...core.concurrency, adaptive });
+  expect(service('version: 1\ndefaults: { concurrency: { adaptive: { min: 5 } } }\nservices: { a: { concurrency: { adaptive: aimd } } }')?.concurrency).toMatchObject({ adaptive: { ...adaptive, type: 'aimd', min: 5 } });
+  expect(service('version: 1\ndefaults: { concurrency: { adaptive: aimd, max: 5 } }\nservices: { a: { concurrency: { adaptive: off } } }')?.concurrency).toEqual({ ...core.concurrency, max: 5 });
+  // What nobody wrote gives way.
+  expect(service('version: 1\nservices: { a: { concurrency: { max: 10, adaptive: gradient } } }')?.concurrency).toMatchObject({ max: 10 });
+});
+
 test('the balancer may be named alone and keeps what it inherits', () => {
   expect(service('version: 1\ndefaults: { balancer: { type: peak-ewma, decay: 5s } }\nservices: { a: { balancer: peak-ewma } }')?.balancer).toEqual({ ...core.balancer, type: 'peak-ewma', decay: 5000 });
   expect(service('version: 1\nservices: { a: { balancer: { type: peak-ewma, failurePenalty: 2s } } }')?.balancer).toEqual({ ...core.balancer, type: 'peak-ewma', failurePenalty: 2000 });

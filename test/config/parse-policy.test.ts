@@ -89,6 +89,8 @@ test.each([
   ['outlier: { panic: { below: 50 } }', '50', 'share'],
   ['circuit: { minRequests: 0 }', '0', 'integer 1–'],
   ['concurrency: { max: 0 }', '0', 'integer 1–'],
+  ['concurrency: { adaptive: vegas }', '"vegas"', 'off, gradient, aimd, or a mapping of type, min, initial, tolerance'],
+  ['concurrency: { adaptive: { tolerance: 0.5 } }', '0.5', 'number 1–10'],
   ['throttle: { k: 0.5 }', '0.5', 'number 1–100'],
   ['rateLimit: { rate: 100 }', '100', 'rate such as 100/s, 6000/m or 10/h'],
   ['rateLimit: { rate: 0/s }', '"0/s"', 'rate such as 100/s'],

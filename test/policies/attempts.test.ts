@@ -35,7 +35,7 @@ function policyWith(hedge: Pick<HedgeKnobs, 'after' | 'max'> | 'off'): ServicePo
     attemptTimeout: 400,
     retry: { ...defaultServicePolicy.retry, on: ['5xx', 'reset', 'connect-failure', 'overload', 'timeout'], maxRetries: MAX_RETRIES, budget: { perSuccess: PER_SUCCESS, cap: CAP, mode: 'enforce' } },
     hedge: hedge === 'off' ? 'off' : { ...hedge, extraLoad: EXTRA_LOAD, mode: 'enforce' },
-    circuit: { failureRate: 0.6, window: 5_000, minRequests: 10, openFor: 500, maxOpenFor: 2_000 },
+    circuit: { failureRate: 0.6, window: 5_000, minRequests: 10, openFor: 500, maxOpenFor: 2_000, probes: 1, mode: 'enforce' },
   };
 }
 

@@ -12,7 +12,7 @@ import { settle, VirtualClock } from '../support/virtual-clock.ts';
 
 const cancelled = new MeshError('CANCELLED', 'the caller left');
 
-const enforced = (max: number, queue: number): ConcurrencyKnobs => ({ max, queue, mode: 'enforce' });
+const enforced = (max: number, queue: number): ConcurrencyKnobs => ({ max, queue, adaptive: 'off', mode: 'enforce' });
 
 /** A service that answers when the test says so. */
 function setUp(knobs: Switchable<ConcurrencyKnobs>, capacity = 0) {
@@ -174,7 +174,7 @@ describe('concurrency limit', () => {
   });
 
   it('observed, lets everybody in, and reports those who would have found neither a place nor room to wait', async () => {
-    const { world, limit, start, events } = setUp({ max: 2, queue: 1, mode: 'observe' });
+    const { world, limit, start, events } = setUp({ max: 2, queue: 1, adaptive: 'off', mode: 'observe' });
     for (let index = 0; index < 5; index += 1) start();
     await settle();
     expect([limit.inFlight, limit.queued]).toEqual([5, 0]);

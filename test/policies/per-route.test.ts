@@ -93,8 +93,8 @@ describe('circuits of a service with routes', () => {
 
 describe('a concurrency limit of a route', () => {
   it('is within that of the service: a call has a place in both', async () => {
-    const policy: ServicePolicy = { ...defaultServicePolicy, concurrency: { max: 3, queue: 0, mode: 'enforce' } };
-    const narrow: Partial<ServicePolicy> = { ...policy, concurrency: { max: 2, queue: 0, mode: 'enforce' } };
+    const policy: ServicePolicy = { ...defaultServicePolicy, concurrency: { max: 3, queue: 0, adaptive: 'off', mode: 'enforce' } };
+    const narrow: Partial<ServicePolicy> = { ...policy, concurrency: { max: 2, queue: 0, adaptive: 'off', mode: 'enforce' } };
     const clock = new VirtualClock();
     const limits = new PerRoute({
       mechanism: 'concurrency',

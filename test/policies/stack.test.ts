@@ -37,7 +37,7 @@ const policy: ServicePolicy = {
   attemptTimeout: 400,
   retry: retries,
   circuit: { failureRate: 0.5, window: 10_000, minRequests: 8, openFor: 1_000, maxOpenFor: 4_000, probes: 1, mode: 'enforce' },
-  concurrency: { max: 4, queue: 4, mode: 'enforce' },
+  concurrency: { max: 4, queue: 4, adaptive: 'off', mode: 'enforce' },
   throttle: { ...defaultServicePolicy.throttle, minRequests: 8 },
   rateLimit: { rate: 50, burst: 15, mode: 'enforce' },
 };
