@@ -34,6 +34,7 @@ import { resolverFor } from './discovery/resolver-for.ts';
 import type { StubResolver } from './discovery/stub-resolver.ts';
 import { attemptTimeout } from './policies/attempt-timeout.ts';
 import { Circuit, type CircuitSnapshot } from './policies/circuit.ts';
+import { PerRoute } from './policies/per-route.ts';
 import { propagation } from './policies/propagation.ts';
 import type { Timeouts } from './policies/timeouts.ts';
 import { recordLookup } from './telemetry/lookup-metric.ts';
@@ -47,6 +48,8 @@ export interface ClusterSnapshot {
   /** What is done because too few endpoints are usable; `observed`: nothing, but something would be. */
   readonly panic: Panic;
   readonly circuit: CircuitSnapshot;
+  /** Of routes that override it, by name of the route. */
+  readonly circuits: Readonly<Record<string, CircuitSnapshot>>;
 }
 
 export interface RunningClusterDeps {
@@ -73,7 +76,7 @@ export interface RunningClusterDeps {
 export class RunningCluster {
   readonly cluster: Cluster;
   readonly transport: Transport;
-  readonly circuit: Circuit;
+  readonly circuits: PerRoute<Attempt, Circuit, 'circuit'>;
   /** An attempt at one of its endpoints. */
   readonly attempt: Service<Attempt>;
   readonly #service: string;
@@ -104,10 +107,13 @@ export class RunningCluster {
       position: () => positionOf(knobs().subset, self, peersOf(knobs().subset, deps.peers)),
       retire: (endpoint) => this.transport.retire(endpoint),
     });
-    this.circuit = new Circuit({ service, clock, emit, knobs: () => knobs().circuit });
+    this.circuits = new PerRoute({
+      mechanism: 'circuit', policy: knobs, callOf: ({ call }: Attempt) => call, routes: 'instead',
+      make: (own, route) => new Circuit({ service, route, clock, emit, knobs: own }),
+    });
     this.attempt = stack<Attempt>(
       // Below retry, so that each attempt counts; above the timeout, so that timeouts count.
-      this.circuit.layer,
+      this.circuits.layer,
       // Above the balancer, so that waiting for endpoints and connecting are within it.
       attemptTimeout(timeouts),
       // Below whatever takes time, so that what it says remains does remain.
@@ -148,7 +154,7 @@ export class RunningCluster {
   }
 
   snapshot(): ClusterSnapshot {
-    return { discovery: this.#watch.state(), endpoints: this.cluster.snapshot(), subset: this.cluster.subset(), panic: this.cluster.panic, circuit: this.circuit.snapshot() };
+    return { discovery: this.#watch.state(), endpoints: this.cluster.snapshot(), subset: this.cluster.subset(), panic: this.cluster.panic, circuit: this.circuits.own.snapshot(), circuits: this.circuits.snapshots() };
   }
 
   async close(reason: MeshError): Promise<void> {

@@ -18,7 +18,8 @@ import { ConcurrencyLimit, type ConcurrencySnapshot } from './policies/concurren
 import { deadline } from './policies/deadline.ts';
 import { fallback } from './policies/fallback.ts';
 import { Hedging } from './policies/hedge.ts';
-import { RateLimit } from './policies/rate-limit.ts';
+import { PerRoute } from './policies/per-route.ts';
+import { RateLimit, type RateLimitSnapshot } from './policies/rate-limit.ts';
 import { retry } from './policies/retry.ts';
 import { Throttle, type ThrottleSnapshot } from './policies/throttle.ts';
 import { RunningCluster, type ClusterSnapshot, type RunningClusterDeps } from './running-cluster.ts';
@@ -31,8 +32,14 @@ export interface ServiceSnapshot extends ClusterSnapshot {
   readonly budget: number;
   readonly calls: ConcurrencySnapshot;
   readonly throttle: ThrottleSnapshot;
-  /** Calls that the rate limit would let through now; undefined where there is none. */
-  readonly rateLimit: { readonly level: number } | undefined;
+  /** Undefined where there is none. */
+  readonly rateLimit: RateLimitSnapshot | undefined;
+  /** Of routes that override them, by name of the route. */
+  readonly ofRoutes: {
+    readonly calls: Readonly<Record<string, ConcurrencySnapshot>>;
+    readonly throttle: Readonly<Record<string, ThrottleSnapshot>>;
+    readonly rateLimit: Readonly<Record<string, RateLimitSnapshot | undefined>>;
+  };
   /** Milliseconds since the last call began. */
   readonly idle: Millis;
 }
@@ -41,14 +48,14 @@ export type ServiceDeps = Omit<RunningClusterDeps, 'knobs' | 'changed'>;
 
 export class RunningService {
   readonly name: string;
-  readonly limit: ConcurrencyLimit;
-  readonly throttle: Throttle;
-  readonly rate: RateLimit;
   readonly budget: RetryBudget;
   calledAt: Millis;
   #entry: ServiceEntry;
   readonly #clock: Clock;
   readonly #cluster: RunningCluster;
+  readonly #limits: PerRoute<Call, ConcurrencyLimit, 'concurrency'>;
+  readonly #throttles: PerRoute<Call, Throttle, 'throttle'>;
+  readonly #rates: PerRoute<Call, RateLimit, 'rateLimit'>;
   readonly #stack: Service<Call>;
 
   constructor(name: string, entry: ServiceEntry, ownName: DiscoverySource, deps: ServiceDeps) {
@@ -59,11 +66,16 @@ export class RunningService {
     this.calledAt = clock.now();
     const knobs = (): ServicePolicy => this.#entry.policy;
 
-    this.limit = new ConcurrencyLimit({ service: name, clock, emit, capacity: () => this.#cluster.capacity, knobs: () => knobs().concurrency });
-    this.throttle = new Throttle({ service: name, clock, random, emit, knobs: () => knobs().throttle });
-    this.rate = new RateLimit({ service: name, clock, emit, knobs: () => knobs().rateLimit });
+    const callOf = (call: Call): Call => call;
+    // A route's limit is one within the service's, whose connections its calls share; the others take the place of the service's.
+    this.#limits = new PerRoute({
+      mechanism: 'concurrency', policy: knobs, callOf, routes: 'within',
+      make: (own, route) => new ConcurrencyLimit({ service: name, clock, emit, knobs: own, capacity: () => (route === undefined ? this.#cluster.capacity : 0) }),
+    });
+    this.#throttles = new PerRoute({ mechanism: 'throttle', policy: knobs, callOf, routes: 'instead', make: (own) => new Throttle({ service: name, clock, random, emit, knobs: own }) });
+    this.#rates = new PerRoute({ mechanism: 'rateLimit', policy: knobs, callOf, routes: 'instead', make: (own) => new RateLimit({ service: name, clock, emit, knobs: own }) });
     this.budget = new RetryBudget(() => budgetKnobs(knobs().retry));
-    this.#cluster = new RunningCluster(name, entry.source ?? ownName, { ...deps, knobs, changed: () => this.limit.poke() });
+    this.#cluster = new RunningCluster(name, entry.source ?? ownName, { ...deps, knobs, changed: () => this.#limits.own.poke() });
     const hedging = new Hedging({
       service: name, clock, timeouts, budget: this.budget, emit, observer: attemptTelemetry('hedge'),
       elsewhere: (call) => this.#cluster.cluster.hasOther(call),
@@ -76,11 +88,11 @@ export class RunningService {
       // Above the queue, so that waiting for a turn is within it.
       deadline(timeouts),
       // Above the queue: who has no quota does not wait to hear so. Above retry: a quota is of calls.
-      this.rate.layer,
+      this.#rates.layer,
       // Above the queue: what will not be sent need not wait. Above retry: a refusal that a retry makes good is none.
-      this.throttle.layer,
+      this.#throttles.layer,
       // Above retry: a call has one place, however many attempts it needs.
-      this.limit.layer,
+      this.#limits.layer,
     )(retry({ clock, random, budget: this.budget, emit, observer: attemptTelemetry('retry'), hedging })(this.#cluster.attempt));
   }
 
@@ -91,7 +103,7 @@ export class RunningService {
 
   /** Neither calls nor whatever waits to become one. */
   get idleNow(): boolean {
-    return this.limit.inFlight === 0 && this.limit.queued === 0;
+    return [this.#limits.own, ...this.#limits.routes.values()].every(({ inFlight, queued }) => inFlight === 0 && queued === 0);
   }
 
   /**
@@ -102,7 +114,7 @@ export class RunningService {
     this.#entry = entry;
     this.#cluster.look(entry.source ?? ownName);
     // Limits may have been raised.
-    this.limit.poke();
+    this.#limits.own.poke();
   }
 
   send(call: Call): Promise<Reply> {
@@ -120,9 +132,10 @@ export class RunningService {
       name: this.name,
       ...this.#cluster.snapshot(),
       budget: this.budget.level(this.#clock.now()),
-      calls: this.limit.snapshot(),
-      throttle: this.throttle.snapshot(),
-      rateLimit: this.rate.level === undefined ? undefined : { level: this.rate.level },
+      calls: this.#limits.own.snapshot(),
+      throttle: this.#throttles.own.snapshot(),
+      rateLimit: this.#rates.own.snapshot(),
+      ofRoutes: { calls: this.#limits.snapshots(), throttle: this.#throttles.snapshots(), rateLimit: this.#rates.snapshots() },
       idle: this.#clock.now() - this.calledAt,
     };
   }

@@ -154,7 +154,7 @@ export class Services {
   #forget(): void {
     const longAgo = this.#deps.clock.now() - FORGET_AFTER;
     const unnamed = this.#unnamedRunning();
-    const idle = unnamed.filter(([, running]) => running.limit.inFlight === 0 && running.calledAt < longAgo);
+    const idle = unnamed.filter(([, running]) => running.idleNow && running.calledAt < longAgo);
     for (const [key, running] of idle) this.#letGo(key, running);
     this.#forgetting = idle.length === unnamed.length ? undefined : this.#forgetSoon();
   }
@@ -167,7 +167,7 @@ export class Services {
   #makeRoom(): void {
     const unnamed = this.#unnamedRunning();
     if (unnamed.length < UNNAMED_AT_MOST) return;
-    const [oldest] = unnamed.filter(([, running]) => running.limit.inFlight === 0).sort(([, one], [, other]) => one.calledAt - other.calledAt);
+    const [oldest] = unnamed.filter(([, running]) => running.idleNow).sort(([, one], [, other]) => one.calledAt - other.calledAt);
     if (oldest !== undefined) this.#letGo(...oldest);
   }
 

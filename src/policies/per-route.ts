@@ -35,7 +35,12 @@ interface OfRoute<Subject, Machine, Key extends Mechanism> {
   readonly last: { knobs: ServicePolicy[Key] };
 }
 
-export class PerRoute<Subject, Machine extends { readonly layer: Layer<Subject> }, Key extends Mechanism> {
+interface MachineOf<Subject> {
+  readonly layer: Layer<Subject>;
+  snapshot(): unknown;
+}
+
+export class PerRoute<Subject, Machine extends MachineOf<Subject>, Key extends Mechanism> {
   /** The service's. */
   readonly own: Machine;
   readonly #deps: PerRouteDeps<Subject, Machine, Key>;
@@ -51,6 +56,11 @@ export class PerRoute<Subject, Machine extends { readonly layer: Layer<Subject> 
   /** Those of routes, by name. */
   get routes(): ReadonlyMap<string, Machine> {
     return new Map([...this.#routes].map(([route, { machine }]) => [route, machine]));
+  }
+
+  /** What those of routes know, by name of the route. */
+  snapshots(): Readonly<Record<string, ReturnType<Machine['snapshot']>>> {
+    return Object.fromEntries([...this.#routes].map(([route, { machine }]) => [route, machine.snapshot() as ReturnType<Machine['snapshot']>]));
   }
 
   /** Which one is asked about this call. */

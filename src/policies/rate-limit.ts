@@ -28,6 +28,12 @@ export interface RateLimitDeps {
   readonly emit: Emit;
 }
 
+/** What the bucket holds, as plain data for `inspect()`. */
+export interface RateLimitSnapshot {
+  /** Calls that could begin now. */
+  readonly level: number;
+}
+
 /** Ten times 0.1 tokens are 0.9999999999999999 in binary, and must be one. */
 const ROUNDING = 1e-9;
 
@@ -43,10 +49,10 @@ export class RateLimit {
     this.#at = deps.clock.now();
   }
 
-  /** Calls that could begin now; undefined while it is off. */
-  get level(): number | undefined {
+  /** Undefined while it is off. */
+  snapshot(): RateLimitSnapshot | undefined {
     const knobs = this.#deps.knobs();
-    return knobs === 'off' ? undefined : this.#levelAt(this.#deps.clock.now(), knobs);
+    return knobs === 'off' ? undefined : { level: this.#levelAt(this.#deps.clock.now(), knobs) };
   }
 
   readonly layer: Layer<Call> = (next) => {

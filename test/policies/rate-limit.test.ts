@@ -74,10 +74,10 @@ describe('rate limit', () => {
     setting.world.knobs = limit(10, 3);
     for (let call = 0; call < 20; call += 1) await setting.send();
     expect(setting.sent).toBe(23);
-    expect(setting.rate.level).toBeCloseTo(0, 9);
+    expect(setting.rate.snapshot()!.level).toBeCloseTo(0, 9);
     setting.world.knobs = 'off';
     for (let call = 0; call < 20; call += 1) await setting.send();
-    expect([setting.sent, setting.rate.level]).toEqual([43, undefined]);
+    expect([setting.sent, setting.rate.snapshot()]).toEqual([43, undefined]);
   });
 
   it('observed, lets everybody through and reports whom it would have refused', async () => {
@@ -115,7 +115,7 @@ describe('rate limit', () => {
         for (const { gap, tier } of arrivals) {
           await setting.clock.advance(gap);
           const before = setting.sent;
-          const level = setting.rate.level!;
+          const { level } = setting.rate.snapshot()!;
           await setting.send(tier);
           if (setting.sent > before) begun.push(setting.clock.now());
           // Nobody is refused but for a token, or for those more critical.
