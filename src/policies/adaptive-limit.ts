@@ -21,7 +21,12 @@ import type { AdaptiveKnobs } from '../core/policy.ts';
 import { BaseLatency } from './base-latency.ts';
 import { SampleWindow } from './sample-window.ts';
 
+/** Of a window: so many calls, and so long; in a dip, more of both. */
+const CALLS = 20;
 const SHORTEST: Millis = 100;
+const CALLS_IN_DIP = 100;
+const SHORTEST_IN_DIP: Millis = 200;
+/** No window need be longer than this for the sake of slow calls. */
 const LONGEST: Millis = 1_000;
 
 /** How much of what a window says is believed at once. */
@@ -62,9 +67,11 @@ export class AdaptiveLimit {
   sampled(latency: Millis, inFlight: number, now: Millis, knobs: AdaptiveKnobs, max: number): void {
     const gradient = knobs.type === 'gradient';
     if (gradient && this.#base.passed(now, this.#latency)) this.#window.start(now);
-    if (gradient && this.#base.draining) return;
-    this.#window.add(latency, inFlight);
-    if (!this.#window.over(now, Math.max(SHORTEST, this.#latency))) return;
+    if (gradient && this.#base.phase === 'draining') return;
+    this.#window.add(latency, inFlight, now);
+    // Where most are lost there is nothing to measure, and no time to lose.
+    const dip = gradient && this.#base.phase === 'measuring' && this.#window.lost <= 0.5;
+    if (!this.#window.over(now, dip ? CALLS_IN_DIP : CALLS, Math.max(dip ? SHORTEST_IN_DIP : SHORTEST, this.#latency))) return;
 
     const median = this.#window.median();
     if (median !== Infinity) this.#latency = Math.min(LONGEST, median);

@@ -1,7 +1,6 @@
 /**
  * BaseLatency: what a call takes while nobody waits for anybody. It cannot be seen under load, so every ten seconds of use the
- * limit *dips*, for as long as two windows last, and the lower of their medians is remembered; of the last five, the least
- * counts.
+ * limit *dips*, for a window of at least 200 ms and 100 calls, and its median is remembered; of the last five, the least counts.
  *
  *     dip = 0.6 · (limit − √limit)                                     base = min of the last 5 dips
  *
@@ -15,7 +14,9 @@
  * does not get any shorter when one of them holds back, and each would take the others' calls for the server's own slowness
  * (the same test). Clocks need not agree to more than a part of a dip, and whoever's does not is merely not helped.
  *
- * Before a dip counts, the calls from before it must be gone: for that long, nothing is measured.
+ * Before a dip counts, the calls from before it must be gone: for that long, nothing is measured. And the least of five medians is
+ * only as good as the worst of them: where latencies spread widely, as they do, one of 20 calls is off by a half now and then,
+ * and a base that is too low keeps calls out that could be served.
  */
 import type { Clock, Millis } from '../core/clock.ts';
 
@@ -27,25 +28,25 @@ type Phase =
   /** Until `at`; not fixed before the first window after a dip, so that dips are never one upon another. */
   | { readonly kind: 'free'; at: Millis | undefined }
   | { readonly kind: 'draining'; readonly until: Millis }
-  /** `first`: the median of the first of its two windows, where that is over. */
-  | { readonly kind: 'measuring'; first: Millis | undefined };
+  | { readonly kind: 'measuring' };
 
 export class BaseLatency {
   readonly #clock: Clock;
   readonly #dips: Millis[] = [];
-  #phase: Phase = { kind: 'measuring', first: undefined };
+  /** The first call begins the first dip. */
+  #phase: Phase = { kind: 'measuring' };
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Undefined before the first dip is over: it begins with the first call. */
+  /** Undefined before the first dip is over. */
   get value(): Millis | undefined {
     return this.#dips.length === 0 ? undefined : Math.min(...this.#dips);
   }
 
-  get draining(): boolean {
-    return this.#phase.kind === 'draining';
+  get phase(): Phase['kind'] {
+    return this.#phase.kind;
   }
 
   /** What of a limit may be used now. */
@@ -57,22 +58,18 @@ export class BaseLatency {
   passed(now: Millis, latency: Millis): boolean {
     const phase = this.#phase;
     if (phase.kind === 'free' && phase.at !== undefined && now >= phase.at) this.#phase = { kind: 'draining', until: now + latency };
-    else if (phase.kind === 'draining' && now >= phase.until) this.#phase = { kind: 'measuring', first: undefined };
+    else if (phase.kind === 'draining' && now >= phase.until) this.#phase = { kind: 'measuring' };
     else return false;
     return true;
   }
 
-  /** A window is over. True: it was one of a dip, and says nothing about the limit. */
+  /** A window is over. True: it was that of a dip, and says nothing about the limit. */
   takes(median: Millis, now: Millis): boolean {
     const phase = this.#phase;
     if (phase.kind === 'free') phase.at ??= now + EVERY - (this.#clock.wall() % EVERY);
     // Where most are lost even so, there is no latency to measure, and the limit is far too high.
     if (phase.kind !== 'measuring' || median === Infinity) return false;
-    if (phase.first === undefined) {
-      phase.first = median;
-      return true;
-    }
-    if (this.#dips.push(Math.min(phase.first, median)) > DIPS_KEPT) this.#dips.shift();
+    if (this.#dips.push(median) > DIPS_KEPT) this.#dips.shift();
     this.#phase = { kind: 'free', at: undefined };
     return true;
   }

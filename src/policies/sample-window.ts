@@ -7,14 +7,13 @@
  */
 import type { Millis } from '../core/clock.ts';
 
-/** The median of fewer says little … */
-const ENOUGH = 20;
-/** … and that of more hardly more. Where one window has more, the last of them count. */
+/** The median of more says hardly more. Where a window has more, the last of them count. */
 const KEPT = 256;
 
 export class SampleWindow {
   readonly #latencies = new Float64Array(KEPT);
-  #startedAt: Millis = -Infinity;
+  /** Undefined until the first call of the first window has ended. */
+  #startedAt: Millis | undefined;
   #count = 0;
   #lost = 0;
   #used = 0;
@@ -40,15 +39,17 @@ export class SampleWindow {
   }
 
   /** One of so many in flight has its answer. `Infinity`: it was lost. */
-  add(latency: Millis, inFlight: number): void {
+  add(latency: Millis, inFlight: number, now: Millis): void {
+    this.#startedAt ??= now;
     if (inFlight > this.#used) this.#used = inFlight;
     this.#latencies[this.#count % KEPT] = latency;
     this.#count += 1;
     if (latency === Infinity) this.#lost += 1;
   }
 
-  over(now: Millis, atLeast: Millis): boolean {
-    return this.#count >= ENOUGH && now - this.#startedAt >= atLeast;
+  /** It has so many calls, and has lasted so long. */
+  over(now: Millis, calls: number, duration: Millis): boolean {
+    return this.#count >= calls && this.#startedAt !== undefined && now - this.#startedAt >= duration;
   }
 
   /** Infinity where most were lost. To be asked once, when it is over: it sorts where they stand. */

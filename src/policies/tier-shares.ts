@@ -6,7 +6,7 @@
  * A tier is in use when a call of it came within the last ten seconds. The division makes a limit mean what it says where all
  * calls are of one tier, whichever it is: a reserve for calls that never come would be capacity thrown away.
  *
- * 1, .9 and .7 are the shares with which three tiers were simulated at twice the load (test/simulation/overload.test.ts);
+ * 1, .9 and .7 are the shares with which three tiers were simulated at twice the load (test/simulation/overload-limits.test.ts);
  * sheddable-plus stands halfway between its neighbours. The steps need not be large: whatever comes free above a tier's share
  * goes to the tiers above it alone, until they have what they want.
  */
