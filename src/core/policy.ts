@@ -6,6 +6,11 @@
  * thresholds at once and forgets nothing. Durations are milliseconds, shares are fractions of 1, sizes are bytes.
  */
 import type { Millis } from './clock.ts';
+import type { ConcurrencyKnobs, RateLimitKnobs, ThrottleKnobs } from './overload-knobs.ts';
+import type { Mode, Switchable } from './switchable.ts';
+
+export type { AdaptiveKnobs, ConcurrencyKnobs, RateLimitKnobs, ThrottleKnobs } from './overload-knobs.ts';
+export type { Mode, Switchable } from './switchable.ts';
 
 /** Condition under which an attempt may be retried; names as Envoy's `retry_on`, or a status code. */
 export type RetryCondition =
@@ -243,47 +248,6 @@ export interface CircuitKnobs {
   readonly mode: Mode;
 }
 
-/** A concurrency limit that finds itself. */
-export interface AdaptiveKnobs {
-  /** `gradient`: by how much slower the service gets · `aimd`: by what times out or is refused. */
-  readonly type: 'gradient' | 'aimd';
-  /** It never falls below this: a few calls must go on, or nothing could be learnt. Each process of a fleet has them. */
-  readonly min: number;
-  /** What it begins with. */
-  readonly initial: number;
-  /** `gradient` holds the limit where calls take this many times as long as they need. */
-  readonly tolerance: number;
-}
-
-export interface ConcurrencyKnobs {
-  /** Calls of this service in flight. */
-  readonly max: number;
-  /** Calls that wait for their turn; for one more, the least critical fails with OVERLOADED. */
-  readonly queue: number;
-  readonly adaptive: Switchable<AdaptiveKnobs>;
-  readonly mode: Mode;
-}
-
-export interface ThrottleKnobs {
-  /** Calls that are sent for each one that the service accepts; at least 1. */
-  readonly k: number;
-  /** What is counted: the calls of this last while. */
-  readonly window: Millis;
-  /** With fewer calls than this in it, nothing is throttled. */
-  readonly minRequests: number;
-  /** Largest share of the calls that is not sent. */
-  readonly maxRejection: number;
-  readonly mode: Mode;
-}
-
-export interface RateLimitKnobs {
-  /** Calls per second. */
-  readonly rate: number;
-  /** Calls at once, after a while without any. */
-  readonly burst: number;
-  readonly mode: Mode;
-}
-
 export interface PropagateKnobs {
   /** Send on what remains of the deadline, as `x-envoy-expected-rq-timeout-ms` and, with gRPC, as `grpc-timeout`. */
   readonly deadline: boolean;
@@ -299,12 +263,6 @@ export interface TelemetryKnobs {
   /** `attempts`: one span per call and one per attempt · `calls`: per call alone · `off`. */
   readonly spans: 'attempts' | 'calls' | 'off';
 }
-
-/** `observe`: decide and report, do not act. */
-export type Mode = 'enforce' | 'observe';
-
-/** `off` where a mechanism does nothing at all. */
-export type Switchable<Knobs> = Knobs | 'off';
 
 /** All knobs of one service. */
 export interface ServicePolicy {
