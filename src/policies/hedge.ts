@@ -104,7 +104,7 @@ export class Hedging implements RoundOwner {
     }
     const { reply, error } = result;
     this.ended(result, measuredFrom === undefined ? undefined : this.#deps.clock.now() - (attempt.uploadedAt ?? measuredFrom));
-    return { ...result, sent: reply === undefined ? evidence(error) : 'yes', hedges: 0 };
+    return { attempt, reply, error, sent: reply === undefined ? evidence(error) : 'yes', hedges: 0 };
   }
 
   hedge(call: Call, after: Millis): Attempt | undefined {
