@@ -48,6 +48,7 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock): S
 
 const success: Outcome = { kind: 'success' };
 const cancelled: Outcome = { kind: 'cancelled' };
+const outrun: Outcome = { kind: 'cancelled', outrun: true };
 
 /** Reports the body of a reply. */
 class Delivery implements ReplyObserver {
@@ -74,8 +75,10 @@ class Delivery implements ReplyObserver {
  * When the time of the whole call is over, the endpoint that happened to have the last attempt is at fault only if it had at
  * least half of it. What an earlier attempt, a queue or a backoff used up is not its doing.
  */
-function verdict(error: unknown, ticket: Ticket, { call }: Attempt): Outcome {
+function verdict(error: unknown, ticket: Ticket, attempt: Attempt): Outcome {
+  const { call } = attempt;
   const outcome = classifyError(error);
+  if (outcome.kind === 'cancelled' && attempt.outrun) return outrun;
   if (outcome.kind !== 'failure' || (error as MeshError).code !== 'DEADLINE_EXCEEDED') return outcome;
   const had = call.deadline - ticket.startedAt;
   return had * 2 >= call.deadline - call.startedAt ? outcome : cancelled;

@@ -46,15 +46,27 @@ export class Fleet {
 
   /** An answer took this long. Returns what it says about the endpoint: how long an ordinary request would have taken. */
   answered(latency: Millis, queue: number, route: string | undefined): Millis {
-    const usual = this.latency.observe(latency);
+    this.latency.observe(latency);
     this.queue.observe(queue);
-    const usualHere = this.#route(route ?? '').observe(latency);
+    this.#route(route ?? '').observe(latency);
+    return this.ordinary(latency, route);
+  }
+
+  /** What this latency says about an endpoint: how long an ordinary request would have taken. Learns nothing. */
+  ordinary(latency: Millis, route: string | undefined): Millis {
     // With one route the two means are one, but for what adding in a different order makes of them.
-    return this.#routes.size < 2 || usualHere <= 0 ? latency : (latency * usual) / usualHere;
+    if (this.#routes.size < 2) return latency;
+    const usual = this.latency.mean;
+    const usualHere = this.#known(route ?? '')?.mean;
+    return usual === undefined || usualHere === undefined || usualHere <= 0 ? latency : (latency * usual) / usualHere;
+  }
+
+  #known(route: string): FleetMean | undefined {
+    return this.#routes.get(route) ?? (this.#routes.size < MOST_ROUTES ? undefined : this.#routes.values().next().value);
   }
 
   #route(name: string): FleetMean {
-    const known = this.#routes.get(name) ?? (this.#routes.size < MOST_ROUTES ? undefined : this.#routes.values().next().value);
+    const known = this.#known(name);
     if (known !== undefined) return known;
     const mean = new FleetMean();
     this.#routes.set(name, mean);

@@ -185,6 +185,7 @@ export class Node implements Candidate {
     if (trial && outcome.kind === 'success') this.#context.judge.tried(this, 'success', now);
     let elapsed = now - since;
     if (outcome.kind === 'success') elapsed = this.#context.fleet.answered(elapsed, ticket.before, ticket.route);
+    else if (outcome.outrun) elapsed = this.#context.fleet.ordinary(elapsed, ticket.route);
     this.#load.observe(outcome, elapsed, now, ticket);
     if (outcome.kind === 'success' || outcome.kind === 'failure') this.#record(outcome, now);
     if (trial && outcome.kind !== 'success') this.#context.judge.tried(this, outcome.kind, now);

@@ -74,8 +74,11 @@ export class PeakEwma implements Load {
         const asked = Math.min(outcome.retryAfter ?? 0, LONGEST_RETRY_AFTER);
         return this.#sample(Math.max(elapsed, asked, this.#knobs().failurePenalty), now);
       }
-      case 'local':
       case 'cancelled':
+        // It would have taken longer; how much longer nobody knows.
+        if (outcome.outrun && elapsed > this.latency(now)) this.#sample(elapsed, now);
+        return;
+      case 'local':
         return;
     }
   }

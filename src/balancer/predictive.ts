@@ -106,8 +106,9 @@ export class Predictive implements Load {
         return this.#try(0, now);
       case 'failure':
         return this.#try(0, now);
-      case 'local':
       case 'cancelled':
+        return outcome.outrun ? this.#outrun(elapsed, flight.before, now) : undefined;
+      case 'local':
         return;
     }
   }
@@ -137,6 +138,14 @@ export class Predictive implements Load {
     }
     this.#samples += 1;
     this.#sampledAt = now;
+  }
+
+  /** An answer would have taken longer than this. How much longer nobody knows, so it never makes the endpoint look better. */
+  #outrun(waited: Millis, queue: number, now: Millis): void {
+    if (waited <= this.latency(now)) return;
+    this.#sample(waited, queue, now);
+    // What takes long with a short queue takes long without one: believed as quickly as the latency. Hedges keep the queue short.
+    if (queue < this.#queue) this.#queue += FAST_SHARE * (queue - this.#queue);
   }
 
   #try(succeeded: number, now: Millis): void {

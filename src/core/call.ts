@@ -125,6 +125,8 @@ export interface Attempt {
   uploadedAt: Millis | undefined;
   /** Headers of this attempt alone, names and values in turn; they replace those of the request that have the same names. */
   readonly headers: string[];
+  /** Set before it is cancelled because another attempt of its call was answered first. */
+  outrun?: true;
 }
 
 /** What somebody hears of a reply's body. Neither may throw. */

@@ -14,6 +14,8 @@ export interface Outcome {
   readonly retryAfter?: Millis | undefined;
   /** There was no connection: whatever is or was at this address cannot be talked to now. */
   readonly unreachable?: true;
+  /** Cancelled because another attempt of the same call was answered first: an answer would have taken longer than it was waited for. */
+  readonly outrun?: true;
 }
 
 const outcomes: { readonly [Kind in OutcomeKind]: Outcome } = {

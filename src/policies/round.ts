@@ -158,9 +158,11 @@ export class Round extends Timeout {
   #decide(result: Result, hedges: number): void {
     this.#enter({ kind: 'decided' });
     const now = this.#owner.timeouts.clock.now();
+    const answered = answers(result, hedges);
     for (const [attempt, startedAt] of this.#running) {
       const { service } = attempt.call;
       this.#sent = more(this.#sent, 'maybe');
+      if (answered) attempt.outrun = true;
       attempt.cancellation.cancel(new MeshError('CANCELLED', `${service}: attempt ${result.attempt.number} was answered first`, { service }));
       this.#owner.lost(now - startedAt, this.#delay);
     }

@@ -164,6 +164,20 @@ describe('balance', () => {
     expect(state()).toMatchObject({ pending: 0, measured: false, recent: { successes: 0, failures: 0 } });
   });
 
+  it('what was cancelled because a hedge was answered first says how long was waited, and is no failure', async () => {
+    for (const outrun of [true, undefined] as const) {
+      const { service, transport, clock, state } = setUp();
+      const attempt = fakeAttempt(fakeCall({ startedAt: clock.now() }));
+      transport.answer = async (sent) => {
+        clock.stall(400);
+        if (outrun) sent.outrun = true;
+        throw new MeshError('CANCELLED', 'attempt 2 was answered first');
+      };
+      await service(attempt).catch(() => undefined);
+      expect(state()).toMatchObject({ pending: 0, measured: outrun === true, recent: { successes: 0, failures: 0 } });
+    }
+  });
+
   it('what the transport rejects with says whose fault it was, and carries service, endpoint and attempts', async () => {
     const { outcomeOf, state, world } = setUp();
     const refused = new MeshError('CONNECT_FAILED', 'refused');

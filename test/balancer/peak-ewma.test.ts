@@ -79,6 +79,15 @@ describe('peak EWMA', () => {
     }
   });
 
+  it('an attempt that a hedge outran makes it look as slow as it was waited for, and never faster', () => {
+    const { load } = setUp(10);
+    load.observe({ kind: 'success' }, 20, 0);
+    load.observe({ kind: 'cancelled', outrun: true }, 15, 0);
+    expect(load.latency(0)).toBe(20);
+    load.observe({ kind: 'cancelled', outrun: true }, 200, 0);
+    expect(load.latency(0)).toBe(200);
+  });
+
   it('our own limits and callers who left say nothing', () => {
     for (const kind of ['local', 'cancelled'] as const) {
       const { load } = setUp(10);

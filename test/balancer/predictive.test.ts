@@ -73,6 +73,19 @@ describe('predictive', () => {
     }
   });
 
+  it('an attempt that a hedge outran makes it look as slow as it was waited for, and never better', () => {
+    const { load, succeed } = setUp(10);
+    const behindFour = Object.assign(new Flight(0), { before: 4 });
+    for (let time = 0; time < 30; time += 1) succeed(10, 0, behindFour);
+    const before = load.load(0);
+    load.observe({ kind: 'cancelled', outrun: true }, 5, 0, idle);
+    expect(load.load(0)).toBe(before);
+    load.observe({ kind: 'cancelled', outrun: true }, 110, 0, idle);
+    expect(load.latency(0)).toBeCloseTo(10 + 0.3 * 100, 0);
+    // It took that long with nothing before it, so an empty queue is no reason to go there.
+    expect(load.load(0)).toBeGreaterThan(4 * before);
+  });
+
   it('our own limits and callers who left say nothing', () => {
     for (const kind of ['local', 'cancelled'] as const) {
       const { load, succeed } = setUp(10);

@@ -95,7 +95,7 @@ describe('hedging', () => {
     const setting = setUp([{ after: 500, with: slow }, { after: 10, with: quick }]);
     expect(await outcome(setting)).toBe(quick);
     expect([setting.begun, setting.cancelled]).toEqual([[0, 50], [[1, 'CANCELLED']]]);
-    expect(setting.attempts.map(({ number }) => number)).toEqual([1, 2]);
+    expect(setting.attempts.map(({ number, outrun }) => [number, outrun])).toEqual([[1, true], [2, undefined]]);
     expect(setting.events).toEqual([
       ['hedge.sent', { service: 'reviews', attempt: 2, after: 50, enforced: true }],
       ['hedge.won', { service: 'reviews', attempt: 2 }],
@@ -120,6 +120,7 @@ describe('hedging', () => {
     await left.clock.advance(0);
     expect(await result).toBe(reason);
     expect([left.cancelled.length, left.timeouts.size, left.attempts.length]).toEqual([2, 0, 2]);
+    expect(left.attempts.map(({ outrun }) => outrun)).toEqual([undefined, undefined]);
 
     const answered = setUp([ok(60), 'never']);
     await outcome(answered);
