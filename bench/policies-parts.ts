@@ -93,7 +93,7 @@ function newCall(policy: ServicePolicy): Call {
   const startedAt = clock.now();
   return {
     service: 'reviews', policy, request, options: {}, cancellation: new Cancellation(), startedAt, deadline: startedAt + policy.deadline, deadlineFrom: 'policy',
-    criticality: 'critical', hashKey: undefined, servingRetry: false, route: undefined, attempts: 0, tried: new Set(),
+    criticality: 'critical', hashKey: undefined, servingRetry: false, route: undefined, version: undefined, attempts: 0, tried: new Set(),
   };
 }
 

@@ -1,6 +1,6 @@
 /**
  * The client: what users hold in their hands. It makes a call of each request, hands it to the service that it is for
- * (services.ts, running-service.ts), and takes everything down again. With running-cluster.ts these are the only files that know more than one part.
+ * (services.ts, running-service.ts), and takes everything down again. These, and what they are made of beside them, are the only files that know more than one part.
  */
 import { hostname } from 'node:os';
 import { checkCallOptions, checkContext } from './config/call-options.ts';
@@ -18,6 +18,8 @@ import { systemRandom, type Random } from './core/random.ts';
 import { PeerLists } from './discovery/peer-lists.ts';
 import { StubResolver } from './discovery/stub-resolver.ts';
 import { Timeouts } from './policies/timeouts.ts';
+import type { Entry } from './routing/table.ts';
+import type { RunningRoute } from './running-route.ts';
 import type { RunningService, ServiceSnapshot } from './running-service.ts';
 import { Services } from './services.ts';
 import { MeshDispatcher, type IncomingRequest, type MeshPort, type UndiciDispatcher } from './transport/mesh-dispatcher.ts';
@@ -254,15 +256,18 @@ export class MeshClient {
     if (this.#closing !== undefined) return Promise.reject(this.#closed());
     let call: Call;
     let running: RunningService;
+    let route: RunningRoute | undefined;
     try {
       running = this.#services.of(request.scheme, request.authority);
-      call = this.#call(running, request, options, cancellation, elapsed);
+      const way = running.route(request);
+      route = way?.route;
+      call = this.#call(running, way, request, options, cancellation, elapsed);
     } catch (error) {
       return Promise.reject(error);
     }
     this.#calls.add(call);
     const entry = new CallInFlight(call, this.#over);
-    const result = running.send(call);
+    const result = running.send(call, route);
     result.then(entry.replied, entry.end);
     return result;
   }
@@ -272,9 +277,10 @@ export class MeshClient {
     if (this.#calls.size === 0) this.#drained?.();
   };
 
-  #call(running: RunningService, request: IncomingRequest, options: CallOptions, cancellation: Cancellation, elapsed: Millis): Call {
+  #call(running: RunningService, way: Entry<RunningRoute> | undefined, request: IncomingRequest, options: CallOptions, cancellation: Cancellation, elapsed: Millis): Call {
     checkCallOptions(options, running.name);
-    const { policy } = running;
+    const route = way?.route;
+    const { policy } = route ?? running;
     const startedAt = this.#clock.now();
     const inbound = ambient();
     let deadline = startedAt + policy.deadline;
@@ -287,11 +293,12 @@ export class MeshClient {
       deadline = inbound.deadline;
       deadlineFrom = 'inbound';
     }
+    // Most requests have no body, and need no copy to say so.
+    const asked: MeshRequest = request.body === undefined ? (request as MeshRequest) : { ...request, body: requestBody(request.body, policy.retry === 'off' ? 0 : policy.retry.replayBodyUpTo) };
     return {
       service: running.name,
       policy,
-      // Most requests have no body, and need no copy to say so.
-      request: request.body === undefined ? (request as MeshRequest) : { ...request, body: requestBody(request.body, policy.retry === 'off' ? 0 : policy.retry.replayBodyUpTo) },
+      request: route === undefined ? asked : route.request(asked, way?.path?.kind === 'prefix' ? way.path.value : ''),
       options,
       cancellation,
       startedAt,
@@ -300,7 +307,8 @@ export class MeshClient {
       criticality: options.criticality ?? inbound?.criticality ?? DEFAULT_CRITICALITY,
       hashKey: options.hashKey,
       servingRetry: inbound !== undefined && inbound.attempt > 1,
-      route: undefined,
+      route: route?.name,
+      version: route?.version(request, options.hashKey),
       attempts: 0,
       tried: new Set(),
     };

@@ -20,7 +20,7 @@ import { Cluster, type ClusterKnobs } from './balancer/cluster.ts';
 import { positionOf, type Self } from './balancer/position.ts';
 import type { EndpointSnapshot } from './balancer/snapshot.ts';
 import type { SubsetSnapshot } from './balancer/subset.ts';
-import { stack, type Attempt, type Service, type Transport } from './core/call.ts';
+import { stack, type Attempt, type Layer, type Service, type Transport } from './core/call.ts';
 import type { Cancellation } from './core/cancellation.ts';
 import type { Clock } from './core/clock.ts';
 import { endpointKey, type DiscoveryState, type RefreshReason, type Watch } from './core/endpoint.ts';
@@ -71,13 +71,20 @@ export interface RunningClusterDeps {
   readonly knobs: () => ServicePolicy;
   /** Discovery has answered. */
   readonly changed: () => void;
+  /** What routes do to attempts (faults, evidence). */
+  readonly between?: Layer<Attempt> | undefined;
 }
+
+const unchanged: Layer<Attempt> = (next) => next;
+const notLookedFor: DiscoveryState = { source: 'nothing is looked for yet', state: 'never', age: undefined, lastError: undefined };
 
 export class RunningCluster {
   readonly cluster: Cluster;
   readonly transport: Transport;
   readonly circuits: PerRoute<Attempt, Circuit, 'circuit'>;
   /** An attempt at one of its endpoints. */
+  /** An attempt that is a copy of one: the circuit neither stops nor counts it. */
+  readonly copy: Service<Attempt>;
   readonly attempt: Service<Attempt>;
   readonly #service: string;
   readonly #deps: RunningClusterDeps;
@@ -86,19 +93,20 @@ export class RunningCluster {
   #balanced: { readonly policy: ServicePolicy; readonly virtual: boolean; readonly knobs: ClusterKnobs } | undefined;
   /** Where endpoints are looked for now. */
   #source: DiscoverySource;
-  #watch: Watch;
+  /** Undefined until it is started. */
+  #watch: Watch | undefined;
   /** Ends listening to what becomes of the peers. */
   readonly #deaf: (() => void) | undefined;
 
   constructor(service: string, source: DiscoverySource, deps: RunningClusterDeps) {
-    const { clock, random, timeouts, emit, knobs, self } = deps;
+    const { clock, random, emit, knobs, self } = deps;
     this.#service = service;
     this.#deps = deps;
     this.#source = source;
     this.transport = deps.transport?.(service) ?? new EndpointPools({ clock, random, knobs: () => knobs().connection, opened: rememberOrigin, closed: forgetOrigin });
     const refresh = (reason: RefreshReason): void => {
       emit('discovery.refresh', { service, reason });
-      this.#watch.refresh(reason);
+      this.#watch?.refresh(reason);
     };
     this.cluster = new Cluster({
       service, identity: `${self.service}/${self.instance}`, clock, random, emit, refresh,
@@ -111,18 +119,36 @@ export class RunningCluster {
       mechanism: 'circuit', policy: knobs, callOf: ({ call }: Attempt) => call, routes: 'instead',
       make: (own, route) => new Circuit({ service, route, clock, emit, knobs: own }),
     });
-    this.attempt = stack<Attempt>(
+    this.attempt = this.#through(this.circuits.layer, deps.between ?? unchanged);
+    this.copy = this.#through(unchanged, unchanged);
+    this.#deaf = deps.peers?.subscribe(() => this.cluster.repositioned());
+  }
+
+  /** Looks for endpoints from now on. */
+  start(): this {
+    this.#watch ??= this.#follow(this.#source);
+    return this;
+  }
+
+  #through(circuit: Layer<Attempt>, between: Layer<Attempt>): Service<Attempt> {
+    const { clock, timeouts } = this.#deps;
+    return stack<Attempt>(
       // Below retry, so that each attempt counts; above the timeout, so that timeouts count.
-      this.circuits.layer,
+      circuit,
       // Above the balancer, so that waiting for endpoints and connecting are within it.
       attemptTimeout(timeouts),
+      // Faults and evidence: below what they exercise, above what they must not touch.
+      between,
       // Below whatever takes time, so that what it says remains does remain.
       propagation(clock),
       // Directly above the balancer: what it records is one try at one endpoint.
       traceAttempts(),
     )(balance(this.cluster, this.transport, clock));
-    this.#watch = this.#follow(source);
-    this.#deaf = deps.peers?.subscribe(() => this.cluster.repositioned());
+  }
+
+  /** Discovery has said that there is no endpoint. */
+  get isEmpty(): boolean {
+    return this.cluster.resolved && this.cluster.total === 0;
   }
 
   /** Made once for each policy, as every pick asks for them. */
@@ -149,16 +175,24 @@ export class RunningCluster {
   look(source: DiscoverySource): void {
     if (isDeepStrictEqual(source, this.#source)) return;
     this.#source = source;
+    if (this.#watch === undefined) return;
     this.#watch.close();
     this.#watch = this.#follow(source);
   }
 
   snapshot(): ClusterSnapshot {
-    return { discovery: this.#watch.state(), endpoints: this.cluster.snapshot(), subset: this.cluster.subset(), panic: this.cluster.panic, circuit: this.circuits.own.snapshot(), circuits: this.circuits.snapshots() };
+    return { discovery: this.#watch?.state() ?? notLookedFor, endpoints: this.cluster.snapshot(), subset: this.cluster.subset(), panic: this.cluster.panic, circuit: this.circuits.own.snapshot(), circuits: this.circuits.snapshots() };
+  }
+
+  /** No new attempts come: what is in flight finishes, what is idle closes. */
+  drain(): void {
+    this.#watch?.close();
+    this.#deaf?.();
+    for (const endpoint of this.cluster.endpoints) this.transport.retire(endpoint);
   }
 
   async close(reason: MeshError): Promise<void> {
-    this.#watch.close();
+    this.#watch?.close();
     this.#deaf?.();
     await this.transport.destroy(reason);
   }

@@ -1,99 +1,77 @@
 /**
- * One service as it runs in this process: its parts, put together.
+ * One service as it runs in this process: its clusters, its routes, and what is of all its calls.
  *
  * The way of a request, top to bottom:
  *
- *     trace → fallback → deadline → rate limit → throttle → concurrency → retry & hedge → [ circuit → attempt timeout → propagation → trace → balancer → transport ]
+ *     route → [ trace → fallback → deadline → rate limit → throttle → concurrency → retry & hedge ]               call-stack.ts
+ *           → [ circuit → attempt timeout → fault → propagation → trace → balancer → transport ]                  running-cluster.ts
  *
- * What is in brackets is a cluster's (running-cluster.ts). The parts keep memory and never knobs; they ask for those when they use them, so
- * a changed policy is felt at once and nothing that was learnt is lost.
+ * The route comes first, for it may say every later knob otherwise, and which cluster it is. The parts keep memory and never knobs; they ask
+ * for those when they use them, so a changed policy is felt at once and nothing that was learnt is lost.
  */
-import { stack, type Call, type Reply, type Service } from './core/call.ts';
-import type { Cancellation } from './core/cancellation.ts';
-import type { Clock, Millis } from './core/clock.ts';
-import type { MeshError } from './core/errors.ts';
-import { defaultServicePolicy, type BudgetKnobs, type DiscoverySource, type RetryKnobs, type ServiceEntry, type ServicePolicy, type Switchable } from './core/policy.ts';
-import { RetryBudget } from './policies/budget.ts';
-import { ConcurrencyLimit, type ConcurrencySnapshot } from './policies/concurrency.ts';
+import { CallStack, Retries, type CallSnapshot } from './call-stack.ts';
+import type { Attempt, Call, CallOptions, Layer, MeshRequest, Reply, Service } from './core/call.ts';
+import { Cancellation } from './core/cancellation.ts';
+import type { Millis } from './core/clock.ts';
+import { MeshError } from './core/errors.ts';
+import type { DiscoverySource, Route, ServiceEntry, ServicePolicy } from './core/policy.ts';
+import { beginAttempt } from './policies/begin-attempt.ts';
 import { deadline } from './policies/deadline.ts';
-import { fallback } from './policies/fallback.ts';
-import { Hedging } from './policies/hedge.ts';
-import { PerRoute } from './policies/per-route.ts';
-import { RateLimit, type RateLimitSnapshot } from './policies/rate-limit.ts';
-import { retry } from './policies/retry.ts';
-import { Throttle, type ThrottleSnapshot } from './policies/throttle.ts';
+import { RouteTable, type Entry, type RoutableRequest } from './routing/table.ts';
 import { RunningCluster, type ClusterSnapshot, type RunningClusterDeps } from './running-cluster.ts';
-import { attemptTelemetry } from './telemetry/attempt-metrics.ts';
-import { traceCalls } from './telemetry/tracing.ts';
+import { NOWHERE, RunningRoute, type RouteSnapshot } from './running-route.ts';
 
-export interface ServiceSnapshot extends ClusterSnapshot {
+export interface ServiceSnapshot extends ClusterSnapshot, CallSnapshot {
   readonly name: string;
   /** Retries that could be paid for now. */
   readonly budget: number;
-  readonly calls: ConcurrencySnapshot;
-  readonly throttle: ThrottleSnapshot;
-  /** Undefined where there is none. */
-  readonly rateLimit: RateLimitSnapshot | undefined;
-  /** Of routes that override them, by name of the route. */
-  readonly ofRoutes: {
-    readonly calls: Readonly<Record<string, ConcurrencySnapshot>>;
-    readonly throttle: Readonly<Record<string, ThrottleSnapshot>>;
-    readonly rateLimit: Readonly<Record<string, RateLimitSnapshot | undefined>>;
-  };
+  /** Those that calls have gone to. */
+  readonly versions: readonly (ClusterSnapshot & { readonly name: string })[];
+  readonly routes: readonly RouteSnapshot[];
   /** Milliseconds since the last call began. */
   readonly idle: Millis;
 }
 
-export type ServiceDeps = Omit<RunningClusterDeps, 'knobs' | 'changed'>;
+export interface ServiceDeps extends Omit<RunningClusterDeps, 'knobs' | 'changed' | 'between'> {
+  /** Another service of the policy, for copies of calls. @throws MeshError UNKNOWN_SERVICE */
+  readonly named: (service: string) => RunningService;
+}
+
+const noOptions: CallOptions = {};
 
 export class RunningService {
   readonly name: string;
-  readonly budget: RetryBudget;
   calledAt: Millis;
   #entry: ServiceEntry;
-  readonly #clock: Clock;
-  readonly #cluster: RunningCluster;
-  readonly #limits: PerRoute<Call, ConcurrencyLimit, 'concurrency'>;
-  readonly #throttles: PerRoute<Call, Throttle, 'throttle'>;
-  readonly #rates: PerRoute<Call, RateLimit, 'rateLimit'>;
-  readonly #stack: Service<Call>;
+  /** Where the service as a whole is looked for where the policy does not say. */
+  #ownName: DiscoverySource;
+  readonly #deps: ServiceDeps;
+  readonly #calls: CallStack;
+  readonly #retries: Retries;
+  /** All of its endpoints; looked for when the first call goes to them. */
+  readonly #whole: RunningCluster;
+  readonly #versions = new Map<string, RunningCluster>();
+  /** Of versions that the policy names no longer; until the service closes. */
+  readonly #gone = new Set<RunningCluster>();
+  #routes: ReadonlyMap<string, RunningRoute> = new Map();
+  #table: RouteTable<RunningRoute> | undefined;
+  /** Copies under way. */
+  readonly #copies = new Set<Cancellation>();
+  readonly #copyStack: Service<Call>;
 
   constructor(name: string, entry: ServiceEntry, ownName: DiscoverySource, deps: ServiceDeps) {
-    const { clock, random, timeouts, emit } = deps;
+    const { clock, timeouts } = deps;
     this.name = name;
     this.#entry = entry;
-    this.#clock = clock;
+    this.#ownName = ownName;
+    this.#deps = deps;
     this.calledAt = clock.now();
-    const knobs = (): ServicePolicy => this.#entry.policy;
-
-    const callOf = (call: Call): Call => call;
-    // A route's limit is one within the service's, whose connections its calls share; the others take the place of the service's.
-    this.#limits = new PerRoute({
-      mechanism: 'concurrency', policy: knobs, callOf, routes: 'within',
-      make: (own, route) => new ConcurrencyLimit({ service: name, clock, emit, knobs: own, capacity: () => (route === undefined ? this.#cluster.capacity : 0) }),
-    });
-    this.#throttles = new PerRoute({ mechanism: 'throttle', policy: knobs, callOf, routes: 'instead', make: (own) => new Throttle({ service: name, clock, random, emit, knobs: own }) });
-    this.#rates = new PerRoute({ mechanism: 'rateLimit', policy: knobs, callOf, routes: 'instead', make: (own) => new RateLimit({ service: name, clock, emit, knobs: own }) });
-    this.budget = new RetryBudget(() => budgetKnobs(knobs().retry));
-    this.#cluster = new RunningCluster(name, entry.source ?? ownName, { ...deps, knobs, changed: () => this.#limits.own.poke() });
-    const hedging = new Hedging({
-      service: name, clock, timeouts, budget: this.budget, emit, observer: attemptTelemetry('hedge'),
-      elsewhere: (call) => this.#cluster.cluster.hasOther(call),
-    });
-    this.#stack = stack<Call>(
-      // Outermost, so that the span of a call covers all that the caller waits for.
-      traceCalls({ clock }),
-      // Above the deadline: what the caller wants when his time is over comes after it.
-      fallback({ emit }),
-      // Above the queue, so that waiting for a turn is within it.
-      deadline(timeouts),
-      // Above the queue: who has no quota does not wait to hear so. Above retry: a quota is of calls.
-      this.#rates.layer,
-      // Above the queue: what will not be sent need not wait. Above retry: a refusal that a retry makes good is none.
-      this.#throttles.layer,
-      // Above retry: a call has one place, however many attempts it needs.
-      this.#limits.layer,
-    )(retry({ clock, random, budget: this.budget, emit, observer: attemptTelemetry('retry'), hedging })(this.#cluster.attempt));
+    this.#whole = this.#newCluster(undefined, this.#sourceOfWhole);
+    this.#retries = this.#newRetries(() => this.policy);
+    this.#calls = new CallStack(this.#callDeps, (call) => (this.#routeOf(call)?.retries ?? this.#retries).send(call));
+    this.#copyStack = deadline(timeouts)(async (call) => this.#cluster(call.version).copy(beginAttempt(call, clock.now())));
+    this.#takeRoutes();
+    if (this.#table === undefined) this.#whole.start();
   }
 
   /** A call keeps the policy it began with. */
@@ -103,7 +81,7 @@ export class RunningService {
 
   /** Neither calls nor whatever waits to become one. */
   get idleNow(): boolean {
-    return [this.#limits.own, ...this.#limits.routes.values()].every(({ inFlight, queued }) => inFlight === 0 && queued === 0);
+    return this.#calls.idle;
   }
 
   /**
@@ -112,40 +90,157 @@ export class RunningService {
    */
   update(entry: ServiceEntry, ownName: DiscoverySource): void {
     this.#entry = entry;
-    this.#cluster.look(entry.source ?? ownName);
+    this.#ownName = ownName;
+    this.#whole.look(this.#sourceOfWhole);
+    for (const [version, cluster] of this.#versions) {
+      const source = entry.versions.get(version);
+      if (source !== undefined) cluster.look(source);
+      else {
+        this.#versions.delete(version);
+        this.#gone.add(cluster);
+        cluster.drain();
+      }
+    }
+    this.#takeRoutes();
     // Limits may have been raised.
-    this.#limits.own.poke();
+    this.#calls.poke();
   }
 
-  send(call: Call): Promise<Reply> {
+  /** Which route a request takes, and by which of its matches; undefined: none. */
+  route(request: RoutableRequest): Entry<RunningRoute> | undefined {
+    return this.#table?.find(request);
+  }
+
+  /** By its route, where it has one. */
+  send(call: Call, route?: RunningRoute): Promise<Reply> {
     this.calledAt = call.startedAt;
-    return this.#stack(call);
+    return route === undefined ? this.#calls.send(call) : route.send(call, this.#calls.send);
   }
 
-  /** Endpoints are found, and connected to. Rejects as `Cluster.ready` does. */
-  ready(cancellation: Cancellation): Promise<void> {
-    return this.#cluster.ready(cancellation);
+  /** Sends a copy of some call, once, beside all limits of calls, to be answered within this time. */
+  copy(request: MeshRequest, version: string | undefined, within: Millis): Promise<Reply> {
+    const startedAt = this.#deps.clock.now();
+    const cancellation = new Cancellation();
+    const { policy } = this;
+    this.#copies.add(cancellation);
+    const reply = this.#copyStack({
+      service: this.name, policy, request, options: noOptions, cancellation, startedAt, deadline: startedAt + Math.min(within, policy.deadline), deadlineFrom: 'policy',
+      // Whoever has too much to do leaves it.
+      criticality: 'sheddable',
+      hashKey: undefined, servingRetry: false, route: undefined, version, attempts: 0, tried: new Set(),
+    });
+    const over = (): void => void this.#copies.delete(cancellation);
+    reply.then((answer) => answer.watch({ end: over }), over);
+    return reply;
+  }
+
+  /** The endpoints that its routes may need are found, and connected to. Rejects as `Cluster.ready` does. */
+  async ready(cancellation: Cancellation): Promise<void> {
+    // Without a route that takes everything, what no route takes goes to the service as a whole.
+    const routes = [...this.#routes.values()];
+    const takesAll = routes.some(({ matches }) => matches.length === 0);
+    const versions = new Set([...routes.flatMap((route) => route.versions), ...(takesAll ? [] : [undefined])]);
+    await Promise.all([...versions].map((version) => this.#cluster(version).ready(cancellation)));
   }
 
   snapshot(): ServiceSnapshot {
+    const { clock } = this.#deps;
     return {
       name: this.name,
-      ...this.#cluster.snapshot(),
-      budget: this.budget.level(this.#clock.now()),
-      calls: this.#limits.own.snapshot(),
-      throttle: this.#throttles.own.snapshot(),
-      rateLimit: this.#rates.own.snapshot(),
-      ofRoutes: { calls: this.#limits.snapshots(), throttle: this.#throttles.snapshots(), rateLimit: this.#rates.snapshots() },
-      idle: this.#clock.now() - this.calledAt,
+      ...this.#whole.snapshot(),
+      budget: this.#retries.level,
+      ...this.#calls.snapshot(),
+      versions: [...this.#versions].map(([name, cluster]) => ({ name, ...cluster.snapshot() })),
+      routes: [...this.#routes.values()].map((route) => route.snapshot()),
+      idle: clock.now() - this.calledAt,
     };
   }
 
-  close(reason: MeshError): Promise<void> {
-    return this.#cluster.close(reason);
+  async close(reason: MeshError): Promise<void> {
+    for (const cancellation of [...this.#copies]) cancellation.cancel(new MeshError('CLIENT_CLOSED', reason.message, { service: this.name }));
+    await Promise.all([this.#whole, ...this.#versions.values(), ...this.#gone].map((cluster) => cluster.close(reason)));
   }
-}
 
-/** With retries off nothing asks the budget; it keeps what it has. */
-function budgetKnobs(knobs: Switchable<RetryKnobs>): BudgetKnobs {
-  return knobs === 'off' ? defaultServicePolicy.retry.budget : knobs.budget;
+  /** Routes of the same name go on. */
+  #takeRoutes(): void {
+    const before = this.#routes;
+    this.#routes = new Map(this.#entry.routes.map((route) => {
+      const running = before.get(route.name);
+      running?.update(route);
+      return [route.name, running ?? this.#newRoute(route)];
+    }));
+    this.#table = this.#routes.size === 0 ? undefined : new RouteTable([...this.#routes.values()]);
+  }
+
+  #newRoute(route: Route): RunningRoute {
+    const { clock, random, emit, named } = this.#deps;
+    return new RunningRoute(route, {
+      service: this.name, clock, random, emit,
+      policy: () => this.policy,
+      newRetries: (knobs) => this.#newRetries(knobs),
+      isEmpty: (version) => this.#cluster(version).isEmpty,
+      mirror: async (service, version, copy, within) => (service === undefined ? this : named(service)).copy(copy, version, within),
+    });
+  }
+
+  #newRetries(knobs: () => ServicePolicy): Retries {
+    return new Retries(this.#callDeps, knobs, (attempt) => this.#attempt(attempt));
+  }
+
+  /** @throws MeshError NO_ENDPOINTS, as a rejection */
+  #attempt(attempt: Attempt): Promise<Reply> {
+    const { version, route } = attempt.call;
+    if (version === undefined) return this.#whole.start().attempt(attempt);
+    if (version === NOWHERE) return Promise.reject(new MeshError('NO_ENDPOINTS', `${this.name}: route ${route} gives no version any weight`, { service: this.name }));
+    // A call that began under a policy which knew the version, and is retried under one that does not.
+    const known = this.#versions.has(version) || this.#entry.versions.has(version);
+    if (!known) return Promise.reject(new MeshError('NO_ENDPOINTS', `${this.name}: the policy names no version ${version} any longer`, { service: this.name }));
+    return this.#cluster(version).attempt(attempt);
+  }
+
+  get #callDeps() {
+    const { clock, random, timeouts, emit } = this.#deps;
+    const elsewhere = (call: Call): boolean => (call.version === undefined ? this.#whole : this.#versions.get(call.version))?.cluster.hasOther(call) ?? false;
+    return { service: this.name, clock, random, timeouts, emit, knobs: () => this.policy, capacity: () => this.#capacity(), elsewhere };
+  }
+
+  /** Undefined also where the policy names it no longer. */
+  #routeOf({ route }: Call): RunningRoute | undefined {
+    return route === undefined ? undefined : this.#routes.get(route);
+  }
+
+  /** What the route of an attempt does to it. */
+  #between(version: string | undefined): Layer<Attempt> {
+    return (next) => (attempt) => {
+      const route = this.#routeOf(attempt.call);
+      return route === undefined ? next(attempt) : route.attempt(attempt, version, next);
+    };
+  }
+
+  /** Started when it is first needed. */
+  #cluster(version: string | undefined): RunningCluster {
+    if (version === undefined) return this.#whole.start();
+    let cluster = this.#versions.get(version);
+    if (cluster === undefined) {
+      const source = this.#entry.versions.get(version);
+      if (source === undefined) throw new MeshError('NO_ENDPOINTS', `${this.name}: the policy names no version ${version} any longer`, { service: this.name });
+      cluster = this.#newCluster(version, source).start();
+      this.#versions.set(version, cluster);
+    }
+    return cluster;
+  }
+
+  #newCluster(version: string | undefined, source: DiscoverySource): RunningCluster {
+    return new RunningCluster(this.name, source, { ...this.#deps, knobs: () => this.policy, changed: () => this.#calls.poke(), between: this.#between(version) });
+  }
+
+  get #sourceOfWhole(): DiscoverySource {
+    return this.#entry.source ?? this.#ownName;
+  }
+
+  #capacity(): number {
+    let sum = this.#whole.capacity;
+    for (const cluster of this.#versions.values()) sum += cluster.capacity;
+    return sum;
+  }
 }

@@ -34,9 +34,9 @@ export class Services {
   #forgetting: Timer | undefined;
   #seeing: Timer | undefined;
 
-  constructor(loaded: LoadedPolicy, deps: ServiceDeps) {
+  constructor(loaded: LoadedPolicy, deps: Omit<ServiceDeps, 'named'>) {
     this.#loaded = loaded;
-    this.#deps = deps;
+    this.#deps = { ...deps, named: (name) => this.named(name) };
     this.#hosts = hostTable(loaded.policy.services.values());
   }
 
@@ -190,7 +190,7 @@ function keyOf(entry: ServiceEntry, port: number): string {
 }
 
 function unnamedEntry(host: string, policy: ServicePolicy): ServiceEntry {
-  return { name: host, hosts: [], source: undefined, versions: new Map(), policy };
+  return { name: host, hosts: [], source: undefined, versions: new Map(), routes: [], policy };
 }
 
 /** What is looked up where the policy does not say where endpoints are found. */

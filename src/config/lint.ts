@@ -5,6 +5,7 @@ import type { Policy, ServicePolicy } from '../core/policy.ts';
 import { formatDuration } from './duration.ts';
 import { sourcePlaces } from './discovery.ts';
 import type { Path, PolicyProblem } from './problem.ts';
+import { lintRoutes } from './route-problems.ts';
 import { describeAt } from './schema-problems.ts';
 import type { PolicySource } from './source.ts';
 import { worstCase } from './worst-case.ts';
@@ -21,6 +22,7 @@ export function lint(policy: Policy, source: PolicySource): readonly PolicyProbl
   for (const [name, entry] of policy.services) {
     lintRetries(entry.policy, ['services', name], source, warn);
     lintSrvNames(['services', name], source, warn);
+    lintRoutes(entry, warn);
   }
   return warnings;
 }

@@ -16,6 +16,8 @@ import type { Path, PolicyInvalid, PolicyProblem } from './problem.ts';
 import { ProblemList } from './problem.ts';
 import { readObject } from './read-object.ts';
 import { readYaml } from './read-yaml.ts';
+import { addMirrorProblems, addRouteProblems } from './route-problems.ts';
+import { resolveRoute } from './routes.ts';
 import { policySchema } from './schema.ts';
 import type { CheckedDocument, CheckedService } from './schema.ts';
 import { addSchemaProblems } from './schema-problems.ts';
@@ -89,23 +91,27 @@ function resolve(document: CheckedDocument, source: PolicySource, problems: Prob
     services.set(name, entry);
     claimHosts(entry, service?.hosts === undefined, claims, source, problems);
   }
+  addMirrorProblems({ services }, source, problems);
   return { unknownHosts: document.unknownHosts ?? defaultPolicy.unknownHosts, defaults, services };
 }
 
 function resolveService(name: string, service: CheckedService, defaults: ServicePolicy, source: PolicySource, problems: ProblemList): ServiceEntry {
   const path = ['services', name];
-  const { hosts = [name], discovery, versions: named = {}, ...knobs } = service;
+  const { hosts = [name], discovery, versions: named = {}, routes: ways = [], ...knobs } = service;
   const policy = inherit(defaults, { ...knobs, discovery: refreshingOf(discovery) });
   addContradictions(policy, path, source, problems);
   addDiscoveryProblems(path, source, problems);
   const versions = versionSources(named);
   const own = discovery === undefined ? undefined : discoverySource(discovery);
+  const routes = ways.map((route) => resolveRoute(route, policy));
   if (service.hosts === undefined && parseAddress(name) === undefined) {
     // All digits, or a label too long: a fine name for people, and none in a URL.
     problems.add({ source: source.name, position: source.position(path, 'key'), path, found: 'no hosts', expected: 'hosts, since the name of the service is no host name' });
-    return { name, hosts: [], source: undefined, versions, policy };
+    return { name, hosts: [], source: undefined, versions, routes, policy };
   }
-  return { name, hosts: hosts.map(address), source: own ?? unionOf(versions), versions, policy };
+  const entry = { name, hosts: hosts.map(address), source: own ?? unionOf(versions), versions, routes, policy };
+  addRouteProblems(entry, source, problems);
+  return entry;
 }
 
 /** Only of what the schema accepted. */

@@ -52,19 +52,25 @@ function changeOf(service: string | undefined, before: Side | undefined, after: 
 }
 
 /** Every knob, written out, by its path. */
-function knobsOf({ policy, name: _name, ...others }: Side): ReadonlyMap<string, string> {
+function knobsOf({ policy, routes = [], name: _name, ...others }: Side): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  const visit = (value: unknown, path: readonly string[]): void => {
+  /** `above`: of the service, for what a route says of its knobs. */
+  const visit = (value: unknown, path: readonly string[], above = ''): void => {
     if (value === undefined) return;
     if (value instanceof Map) {
-      for (const [key, each] of value as Map<string, unknown>) visit(each, [...path, key]);
+      for (const [key, each] of value as Map<string, unknown>) visit(each, [...path, key], above);
     } else if (isKnobs(value)) {
-      for (const [key, each] of Object.entries(value)) visit(each, [...path, key]);
+      for (const [key, each] of Object.entries(value)) visit(each, [...path, key], above);
     } else {
-      found.set(path.join('.'), writeValue(path, value));
+      found.set(above + path.join('.'), writeValue(path, value));
     }
   };
   visit(policy satisfies ServicePolicy, []);
+  if (routes.length > 0) found.set('routes', routes.map(({ name }) => name).join(', '));
+  for (const { name, policy: ofRoute, overrides, ...says } of routes) {
+    for (const key of overrides) visit((ofRoute as unknown as Record<string, unknown>)[key], [key], `routes.${name}.`);
+    for (const [key, value] of Object.entries(says)) if (value !== undefined && !(Array.isArray(value) && value.length === 0)) found.set(`routes.${name}.${key}`, plain(value));
+  }
   // What is no knob has no kind of value to be written as.
   for (const [key, value] of Object.entries(others)) if (value !== undefined) found.set(key === 'source' ? 'discovery' : key, plain(value));
   return found;

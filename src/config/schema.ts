@@ -14,6 +14,7 @@ import { hedging } from './hedge.ts';
 import type { Kind } from './knob.ts';
 import { address, duration, flag, given, integer, knob, list, mapping, number, oneOf, orOff, rate, share, size, switchable, text } from './knob.ts';
 import { retryBudget } from './retry-budget.ts';
+import { serviceRoutes } from './route-schema.ts';
 import { subsetKnobs } from './subset.ts';
 
 /** Node's timers end at 2³¹ − 1 ms, which is 24.8 days. */
@@ -199,11 +200,16 @@ function documentSchema(bareNumbers: boolean) {
     ).optional(),
   };
 
+  // What is of a call or of its attempts. The others are of endpoints, which routes share.
+  const { deadline, attemptTimeout, retry, hedge, circuit, concurrency, throttle, rateLimit, propagate, telemetry } = knobs;
+  const ofCalls = { deadline, attemptTimeout, retry, hedge, circuit, concurrency, throttle, rateLimit, propagate, telemetry };
+
   const service = mapping({
     hosts: given(list(address('optional'), 1), 'Hosts of request URLs that mean this service. Left out: its own name.'),
     ...knobs,
     discovery: serviceDiscovery(discovery),
     versions: serviceVersions(),
+    routes: serviceRoutes(ofCalls, time, method),
   });
 
   return mapping({

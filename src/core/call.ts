@@ -101,6 +101,8 @@ export interface Call {
   readonly servingRetry: boolean;
   /** Name of the route that matched; undefined where none did. */
   readonly route: string | undefined;
+  /** The version that the route chose; undefined: the service as a whole. */
+  readonly version: string | undefined;
   /** Attempts begun so far. */
   attempts: number;
   /** Endpoints that attempts of this call went to; the balancer adds, the picker avoids. */

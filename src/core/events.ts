@@ -61,6 +61,12 @@ export interface MeshEventMap {
   'schedule.rolled-back': { service: string; route: string; version: string; step: number; successRate: number; requests: number; enforced: boolean };
   /** A version that has a share of a route's calls has no endpoints, or has some again. */
   'version.empty': { service: string; route: string; version: string; active: boolean; fallback: boolean };
+  /** An attempt was delayed by so many milliseconds, answered with this status or reset, on purpose. */
+  'fault.injected': { service: string; route: string; attempt: number; delay: Millis | undefined; abort: number | 'reset' | undefined };
+  /** A copy of a call had no answer, or a 5xx. */
+  'mirror.failed': { service: string; route: string; to: string; because: ErrorCode | number };
+  /** A call was to be copied, and was not. */
+  'mirror.dropped': { service: string; route: string; to: string; reason: 'in-flight' | 'body' | 'deadline' };
   'policy.loaded': { source: string; hash: string; generation: number };
   /** The policy's files hold something that is not valid; the last good one, `inForce`, stays. Once for each such change. */
   'policy.rejected': { source: string; error: Error; inForce: string; generation: number };

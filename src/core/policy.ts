@@ -6,9 +6,12 @@
  * thresholds at once and forgets nothing. Durations are milliseconds, shares are fractions of 1, sizes are bytes.
  */
 import type { Millis } from './clock.ts';
+import type { ConfirmEmptyKnobs, DiscoveryKnobs, DiscoverySource, LookupSource } from './discovery-source.ts';
 import type { ConcurrencyKnobs, RateLimitKnobs, ThrottleKnobs } from './overload-knobs.ts';
 import type { Mode, Switchable } from './switchable.ts';
+import type { FaultKnobs, HeaderChanges, Mirror, Rewrite, RouteMatch, Targets } from './route.ts';
 
+export type { ConfirmEmptyKnobs, DiscoveryKnobs, DiscoverySource, LookupSource };
 export type { AdaptiveKnobs, ConcurrencyKnobs, RateLimitKnobs, ThrottleKnobs } from './overload-knobs.ts';
 export type { Mode, Switchable } from './switchable.ts';
 
@@ -30,39 +33,6 @@ export interface ConnectionKnobs {
   readonly maxAge: Switchable<Millis>;
   /** Attempts in flight, and so connections, to one endpoint. What goes beyond waits in our own queue. */
   readonly maxPerEndpoint: number;
-}
-
-export interface ConfirmEmptyKnobs {
-  /** An empty answer is believed after this many in a row … */
-  readonly answers: number;
-  /** … over at least this time. */
-  readonly over: Millis;
-}
-
-/** Where endpoints are found by one look-up after another. */
-export type LookupSource =
-  | { readonly kind: 'srv'; readonly name: string }
-  | { readonly kind: 'dns'; readonly name: string; readonly port: number }
-  | { readonly kind: 'endpoints'; readonly endpoints: readonly { readonly host: string; readonly port: number }[] }
-  /** A JSON file; its form is in docs/discovery.md. */
-  | { readonly kind: 'file'; readonly path: string }
-  /** EndpointSlices of a Kubernetes Service, listed and watched. The port is its name, or its number in the pods. */
-  | { readonly kind: 'kubernetes'; readonly service: string; readonly namespace?: string | undefined; readonly port: string | number }
-  /** The first that answers. */
-  | { readonly kind: 'chain'; readonly sources: readonly LookupSource[] };
-
-/** Where endpoints are found. */
-export type DiscoverySource =
-  | LookupSource
-  /** All of them, each looked up on its own: the versions of a service. */
-  | { readonly kind: 'union'; readonly sources: readonly LookupSource[] };
-
-export interface DiscoveryKnobs {
-  /** Longest time between two look-ups; jittered downwards. A smaller TTL wins. */
-  readonly refresh: Millis;
-  /** For how long failing look-ups never remove endpoints. */
-  readonly maxStale: Millis;
-  readonly confirmEmpty: ConfirmEmptyKnobs;
 }
 
 export type SubsetStrategyName = 'auto' | 'deterministic' | 'rendezvous' | 'off';
@@ -348,6 +318,25 @@ export interface HostPattern {
 /** What calls to hosts that no service names do: get the defaults, go out untouched by any mechanism, or fail. */
 export type UnknownHosts = 'defaults' | 'passthrough' | 'deny';
 
+/** What some of a service's calls do otherwise; its parts are in route.ts. */
+export interface Route {
+  /** Unique in its service. */
+  readonly name: string;
+  /** One of them must hold; none: it holds for every call. */
+  readonly matches: readonly RouteMatch[];
+  /** Undefined: the service as a whole. */
+  readonly targets: Targets | undefined;
+  readonly mirrors: readonly Mirror[];
+  readonly fault: FaultKnobs | undefined;
+  readonly rewrite: Rewrite | undefined;
+  readonly requestHeaders: HeaderChanges | undefined;
+  readonly responseHeaders: HeaderChanges | undefined;
+  /** The service's, with what the route says; the very same object where it says nothing. */
+  readonly policy: ServicePolicy;
+  /** Which knobs it says. */
+  readonly overrides: readonly string[];
+}
+
 export interface ServiceEntry {
   readonly name: string;
   readonly hosts: readonly HostPattern[];
@@ -355,6 +344,8 @@ export interface ServiceEntry {
   readonly source: DiscoverySource | undefined;
   /** Where each version's endpoints are found, by its name; empty where the service has none. */
   readonly versions: ReadonlyMap<string, LookupSource>;
+  /** In the order of the policy. */
+  readonly routes: readonly Route[];
   readonly policy: ServicePolicy;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Route: what a service's policy says about some of its calls, as data. `routing/` acts on it.
+ * Route: what a service's policy says about some of its calls, as data, part by part; the whole is `Route` in policy.ts. `routing/` acts on it.
  */
 import type { Millis } from './clock.ts';
 
@@ -78,4 +78,43 @@ export interface Targets {
   /** The share of a version without endpoints goes to the others. */
   readonly fallback: boolean;
   readonly schedule: Schedule | undefined;
+}
+
+/** A copy of some of a route's calls, of which nobody sees the answers. */
+export interface Mirror {
+  /** Undefined: the same service. */
+  readonly service: string | undefined;
+  /** Undefined: the service as a whole. */
+  readonly version: string | undefined;
+  /** 0 to 100. */
+  readonly percent: number;
+  /** Copies under way at one time; beyond, none is made. */
+  readonly maxInFlight: number;
+}
+
+export const defaultMirror = { percent: 100, maxInFlight: 64 } as const satisfies Partial<Mirror>;
+
+/** What goes wrong on purpose, as though the network or the endpoint did it. Each is drawn for itself, for each attempt. */
+export interface FaultKnobs {
+  readonly delay: { readonly percent: number; readonly duration: Millis } | undefined;
+  /** With this status, or as a connection that is reset. */
+  readonly abort: { readonly percent: number; readonly with: number | 'reset' } | undefined;
+  /** Callers may ask for faults, with `x-inmesh-fault`. */
+  readonly allowHeader: boolean;
+}
+
+export interface Rewrite {
+  /** In the place of the prefix that matched … */
+  readonly prefix: string | undefined;
+  /** … or of the whole path. The query stays. */
+  readonly path: string | undefined;
+  /** The Host header. Where the call goes does not depend on it. */
+  readonly host: string | undefined;
+}
+
+/** Names in lower case. Done in this order: set, add, remove. */
+export interface HeaderChanges {
+  readonly set: readonly (readonly [name: string, value: string])[];
+  readonly add: readonly (readonly [name: string, value: string])[];
+  readonly remove: readonly string[];
 }

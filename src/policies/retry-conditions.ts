@@ -65,11 +65,12 @@ function errorMeets(condition: RetryCondition, { code, sent }: MeshError): boole
       return code === 'CONNECTION_RESET' && sent === 'no';
     case 'reset':
     case 'gateway-error':
-      return code === 'CONNECT_FAILED' || code === 'CONNECTION_RESET';
+      // A fault poses as a reset, or it would test nothing.
+      return code === 'CONNECT_FAILED' || code === 'CONNECTION_RESET' || code === 'FAULT_INJECTED';
     case 'timeout':
       return code === 'ATTEMPT_TIMEOUT';
     case '5xx':
-      return code === 'CONNECT_FAILED' || code === 'CONNECTION_RESET' || code === 'ATTEMPT_TIMEOUT';
+      return code === 'CONNECT_FAILED' || code === 'CONNECTION_RESET' || code === 'FAULT_INJECTED' || code === 'ATTEMPT_TIMEOUT';
     default:
       return false;
   }

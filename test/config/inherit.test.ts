@@ -8,7 +8,7 @@ const service = (text: string) => accepted(text).services.get('a')?.policy;
 test('a policy that says nothing is the built-in one', () => {
   expect(accepted('version: 1')).toEqual(defaultPolicy);
   expect(accepted('version: 1\ndefaults:\nservices:\n')).toEqual(defaultPolicy);
-  expect(accepted('version: 1\nservices:\n  a:\n').services.get('a')).toEqual({ name: 'a', hosts: [{ host: 'a', port: undefined }], source: undefined, versions: new Map(), policy: core });
+  expect(accepted('version: 1\nservices:\n  a:\n').services.get('a')).toEqual({ name: 'a', hosts: [{ host: 'a', port: undefined }], source: undefined, versions: new Map(), routes: [], policy: core });
 });
 
 test('a service inherits key by key, as deep as keys go', () => {

@@ -27,6 +27,7 @@ function valid(node: Node, value: unknown): boolean {
       case 'dependentRequired': return !isMap || Object.entries(rule as Record<string, string[]>).every(([key, needs]) => !(key in map) || needs.every((need) => need in map));
       case 'items': return !Array.isArray(value) || value.every((item) => valid(rule as Node, item));
       case 'minProperties': return !isMap || Object.keys(map).length >= (rule as number);
+      case 'maxItems': return !Array.isArray(value) || value.length <= (rule as number);
       case 'minItems': return !Array.isArray(value) || value.length >= (rule as number);
       case 'uniqueItems': return !Array.isArray(value) || new Set(value).size === value.length;
       case 'anyOf': return (rule as Node[]).some((option) => valid(option, value));
@@ -62,6 +63,8 @@ test.each([
   inService('discovery: { kubernetes: { service: a, namespace: shop, port: http } }'),
   inService('discovery: [{ kubernetes: { service: a, port: 9080 } }, { dns: a, port: 80 }]'),
   inService('versions: { v1: { discovery: { file: a } }, v2: { discovery: [{ file: a }, { srv: _a._tcp.b }] } }'),
+  inService('routes: [{ name: a, match: [{ path: { prefix: /a }, headers: { x: y, z: { present: true } } }], deadline: 1s, retry: off, mirror: { service: a, percent: 5 } }]'),
+  inService('routes: [{ name: a, fault: { abort: { percent: 0.5, reset: true } }, rewrite: { path: /b }, requestHeaders: { set: { a: b }, remove: [c] } }]'),
 ])('accepts what the policy file accepts (%#)', (text) => {
   expect(parsePolicy(text, 'policy.yaml', {})).toHaveProperty('policy');
   expect(valid(schema, parse(text))).toBe(true);
@@ -81,7 +84,8 @@ test.each([
     'discovery: { kubernetes: { service: a, port: 0 } }', 'discovery: { kubernetes: { service: a, port: ends- } }', 'discovery: { kubernetes: { service: a, port: under_score } }',
     'discovery: []', 'discovery: [{ file: a }]', 'discovery: [{ file: a }, {}]', 'discovery: [{ file: a }, { file: a, refresh: 1s }]', 'discovery: [{ file: a }, [{ file: a }, { file: b }]]', 'discovery: [{ file: a }, { dns: a }]',
     'versions: {}', 'versions: { V1: { discovery: { file: a } } }', 'versions: { v1: }', 'versions: { v1: {} }', 'versions: { v1: { discovery: {} } }', 'versions: { v1: { discovery: { file: a, refresh: 1s } } }',
-    'discovery: { endpoints: [a] }', 'telemetry: { spans: all }', 'retry: { on: [503, 503] }'].map(inService),
+    'discovery: { endpoints: [a] }', 'routes: { name: a }', 'routes: [{}]', 'routes: [{ name: a, match: [] }]', 'routes: [{ name: a, match: [{ path: { prefix: a } }] }]', 'routes: [{ name: a, to: {} }]', 'routes: [{ name: a, to: { v1: -1 } }]',
+    'routes: [{ name: a, subset: off }]', 'routes: [{ name: a, mirror: { percent: 101 } }]', 'routes: [{ name: a, fault: { abort: { status: 503 } } }]', 'telemetry: { spans: all }', 'retry: { on: [503, 503] }'].map(inService),
 ])('refuses what the policy file refuses (%#)', (text) => {
   expect(parsePolicy(text, 'policy.yaml', {})).toHaveProperty('invalid');
   expect(valid(schema, parse(text))).toBe(false);

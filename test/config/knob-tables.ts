@@ -8,6 +8,7 @@ interface Node {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, Node>>;
   readonly additionalProperties?: Node | false;
+  readonly items?: Node;
   readonly anyOf?: readonly Node[];
 }
 
@@ -31,7 +32,7 @@ function rowsBelow(node: Node, above: string): KnobRow[] {
     const suffix = child.$comment === undefined ? '' : ` Expected: ${child.$comment}.`;
     const description = child.description ?? child.anyOf?.find((option) => option.description !== undefined)?.description ?? '';
     const row = { path, meaning: description.slice(0, description.length - suffix.length), expected: child.$comment, standard: child.default };
-    return [row, ...rowsBelow(child, `${path}.`), ...rowsBelow(entryOf(child), `${path}.<name>.`)];
+    return [row, ...rowsBelow(child, `${path}.`), ...rowsBelow(entryOf(child), `${path}.<name>.`), ...rowsBelow(itemOf(child), `${path}[].`)];
   });
 }
 
@@ -48,6 +49,10 @@ function entryOf(node: Node): Node {
   return {};
 }
 
+function itemOf(node: Node): Node {
+  return options(node).find((option) => option.items !== undefined)?.items ?? {};
+}
+
 /** One table for each knob of `defaults` that is a mapping, one for the single ones, one for what only a service has. */
 export function knobTables(): Map<string, string> {
   const rows = knobRows();
@@ -60,8 +65,10 @@ export function knobTables(): Map<string, string> {
   for (const { path } of mechanisms) tables.set(path.replace('defaults.', ''), table(below(`${path}.`).filter(({ expected }) => expected !== undefined), 'defaults.'));
   const common = new Set(inDefaults.map(({ path }) => path.replace('defaults.', '')));
   // What a version's discovery takes is what a service's takes; once is enough.
-  const own = below('services.<name>.').filter(({ path }) => !common.has(path.replace('services.<name>.', '')) && !path.includes('.versions.<name>.discovery.'));
+  const own = below('services.<name>.').filter(({ path }) => !common.has(path.replace('services.<name>.', '')) && !path.includes('.versions.<name>.discovery.') && !path.includes('[].'));
   tables.set('service', table(own, 'services.<name>.'));
+  const route = 'services.<name>.routes[].';
+  tables.set('route', table(below(route).filter(({ path }) => !common.has(path.replace(route, ''))), route));
   return tables;
 }
 

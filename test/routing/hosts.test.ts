@@ -3,7 +3,7 @@ import { defaultServicePolicy, type HostPattern, type ServiceEntry } from '../..
 import { hostTable, splitAuthority } from '../../src/routing/hosts.ts';
 
 function service(name: string, ...hosts: HostPattern[]): ServiceEntry {
-  return { name, hosts, source: undefined, versions: new Map(), policy: defaultServicePolicy };
+  return { name, hosts, source: undefined, versions: new Map(), routes: [], policy: defaultServicePolicy };
 }
 
 const find = (services: ServiceEntry[], url: string) => {

@@ -68,7 +68,7 @@ export class LayeredWorld implements Scene {
       const random = seededRandom(this.#seed * 7_919 + client * 104_729 + 3_000);
       return new RunningService('reviews', entry(this.#policy), { kind: 'dns', name: 'reviews.', port: 80 }, {
         clock: timeline, random, timeouts: new Timeouts(timeline), stub: this.#names(), self: { service: 'shop', instance: `client-${client}` }, zone: undefined,
-        warn() {}, transport: () => transport, emit,
+        warn() {}, transport: () => transport, emit, named: () => { throw new Error('there is one service here'); },
       });
     });
     let calls = 0;
@@ -129,7 +129,7 @@ export class LayeredWorld implements Scene {
 }
 
 function entry(policy: ServicePolicy) {
-  return { name: 'reviews', hosts: [], source: undefined, versions: new Map(), policy };
+  return { name: 'reviews', hosts: [], source: undefined, versions: new Map(), routes: [], policy };
 }
 
 class VirtualTransport implements Transport {

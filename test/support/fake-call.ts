@@ -49,6 +49,7 @@ export function fakeCall({ policy, request, options = {}, startedAt = 0, deadlin
     hashKey: hashKey ?? options.hashKey,
     servingRetry: servingRetry ?? false,
     route,
+    version: undefined,
     attempts: 0,
     tried: new Set(),
   };

@@ -22,7 +22,7 @@ export function attemptOf(request: IncomingRequest, endpoint: Endpoint, cancella
   const call: Call = {
     service: 'reviews', policy: defaultServicePolicy, options: {}, cancellation,
     request: { ...request, body: requestBody(request.body, limit) },
-    startedAt: 0, deadline: Infinity, deadlineFrom: 'policy', criticality: DEFAULT_CRITICALITY, hashKey: undefined, servingRetry: false, route: undefined, attempts: 1, tried: new Set(),
+    startedAt: 0, deadline: Infinity, deadlineFrom: 'policy', criticality: DEFAULT_CRITICALITY, hashKey: undefined, servingRetry: false, route: undefined, version: undefined, attempts: 1, tried: new Set(),
   };
   return { call, number: 1, cancellation: new Cancellation(cancellation), endpoint, uploadedAt: undefined, headers: [] };
 }

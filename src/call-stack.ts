@@ -1,0 +1,135 @@
+/**
+ * What a call passes on its way to become attempts, top to bottom:
+ *
+ *     trace → fallback → deadline → rate limit → throttle → concurrency → retry & hedge
+ *
+ * The machines with memory are a service's. A route that says other knobs for one of them has one of its own (policies/per-route.ts): what
+ * is learnt under one bound is nothing to decide another by.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { stack, type Attempt, type Call, type Service } from './core/call.ts';
+import type { Clock } from './core/clock.ts';
+import type { Emit } from './core/events.ts';
+import { defaultServicePolicy, type BudgetKnobs, type RetryKnobs, type ServicePolicy, type Switchable } from './core/policy.ts';
+import type { Random } from './core/random.ts';
+import { RetryBudget } from './policies/budget.ts';
+import { ConcurrencyLimit, type ConcurrencySnapshot } from './policies/concurrency.ts';
+import { deadline } from './policies/deadline.ts';
+import { fallback } from './policies/fallback.ts';
+import { Hedging } from './policies/hedge.ts';
+import { PerRoute } from './policies/per-route.ts';
+import { RateLimit, type RateLimitSnapshot } from './policies/rate-limit.ts';
+import { retry } from './policies/retry.ts';
+import { Throttle, type ThrottleSnapshot } from './policies/throttle.ts';
+import type { Timeouts } from './policies/timeouts.ts';
+import { attemptTelemetry } from './telemetry/attempt-metrics.ts';
+import { traceCalls } from './telemetry/tracing.ts';
+
+export interface CallSnapshot {
+  readonly calls: ConcurrencySnapshot;
+  readonly throttle: ThrottleSnapshot;
+  /** Undefined where there is none. */
+  readonly rateLimit: RateLimitSnapshot | undefined;
+  /** Of routes that override them, by name of the route. */
+  readonly ofRoutes: {
+    readonly calls: Readonly<Record<string, ConcurrencySnapshot>>;
+    readonly throttle: Readonly<Record<string, ThrottleSnapshot>>;
+    readonly rateLimit: Readonly<Record<string, RateLimitSnapshot | undefined>>;
+  };
+}
+
+export interface CallStackDeps {
+  readonly service: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly timeouts: Timeouts;
+  readonly emit: Emit;
+  /** Of the service. */
+  readonly knobs: () => ServicePolicy;
+  /** As in ConcurrencyDeps. */
+  readonly capacity: () => number;
+  /** As in HedgingDeps. */
+  readonly elsewhere: (call: Call) => boolean;
+}
+
+export class CallStack {
+  readonly send: Service<Call>;
+  readonly #limits: PerRoute<Call, ConcurrencyLimit, 'concurrency'>;
+  readonly #throttles: PerRoute<Call, Throttle, 'throttle'>;
+  readonly #rates: PerRoute<Call, RateLimit, 'rateLimit'>;
+
+  /** `next` is where calls become attempts. */
+  constructor({ service, clock, random, timeouts, emit, knobs, capacity }: CallStackDeps, next: Service<Call>) {
+    const callOf = (call: Call): Call => call;
+    // A route's limit is one within the service's, whose connections its calls share; the others take the place of the service's.
+    this.#limits = new PerRoute({
+      mechanism: 'concurrency', policy: knobs, callOf, routes: 'within',
+      make: (own, route) => new ConcurrencyLimit({ service, clock, emit, knobs: own, capacity: () => (route === undefined ? capacity() : 0) }),
+    });
+    this.#throttles = new PerRoute({ mechanism: 'throttle', policy: knobs, callOf, routes: 'instead', make: (own) => new Throttle({ service, clock, random, emit, knobs: own }) });
+    this.#rates = new PerRoute({ mechanism: 'rateLimit', policy: knobs, callOf, routes: 'instead', make: (own) => new RateLimit({ service, clock, emit, knobs: own }) });
+    this.send = stack<Call>(
+      // Outermost, so that the span of a call covers all that the caller waits for.
+      traceCalls({ clock }),
+      // Above the deadline: what the caller wants when his time is over comes after it.
+      fallback({ emit }),
+      // Above the queue, so that waiting for a turn is within it.
+      deadline(timeouts),
+      // Above the queue: who has no quota does not wait to hear so. Above retry: a quota is of calls.
+      this.#rates.layer,
+      // Above the queue: what will not be sent need not wait. Above retry: a refusal that a retry makes good is none.
+      this.#throttles.layer,
+      // Above retry: a call has one place, however many attempts it needs.
+      this.#limits.layer,
+    )(next);
+  }
+
+  /** Neither calls nor whatever waits to become one. */
+  get idle(): boolean {
+    return [this.#limits.own, ...this.#limits.routes.values()].every(({ inFlight, queued }) => inFlight === 0 && queued === 0);
+  }
+
+  /** There may be room: endpoints came, or limits were raised. */
+  poke(): void {
+    this.#limits.own.poke();
+  }
+
+  snapshot(): CallSnapshot {
+    return {
+      calls: this.#limits.own.snapshot(),
+      throttle: this.#throttles.own.snapshot(),
+      rateLimit: this.#rates.own.snapshot(),
+      ofRoutes: { calls: this.#limits.snapshots(), throttle: this.#throttles.snapshots(), rateLimit: this.#rates.snapshots() },
+    };
+  }
+}
+
+/** Retries and hedges, and the budget that pays for both. */
+export class Retries {
+  readonly send: Service<Call>;
+  readonly #clock: Clock;
+  readonly #budget: RetryBudget;
+
+  constructor({ service, clock, random, timeouts, emit, elsewhere }: CallStackDeps, knobs: () => ServicePolicy, attempt: Service<Attempt>) {
+    this.#clock = clock;
+    const budget = new RetryBudget(() => budgetKnobs(knobs().retry));
+    this.#budget = budget;
+    const hedging = new Hedging({ service, clock, timeouts, budget, emit, observer: attemptTelemetry('hedge'), elsewhere });
+    this.send = retry({ clock, random, budget, emit, observer: attemptTelemetry('retry'), hedging })(attempt);
+  }
+
+  /** Retries that could be paid for now. */
+  get level(): number {
+    return this.#budget.level(this.#clock.now());
+  }
+}
+
+/** Whether retries of one are to be paid for apart from those of the other. */
+export function paysApart(route: ServicePolicy, service: ServicePolicy): boolean {
+  return route !== service && !isDeepStrictEqual([route.hedge, budgetKnobs(route.retry)], [service.hedge, budgetKnobs(service.retry)]);
+}
+
+/** With retries off nothing asks the budget; it keeps what it has. */
+function budgetKnobs(knobs: Switchable<RetryKnobs>): BudgetKnobs {
+  return knobs === 'off' ? defaultServicePolicy.retry.budget : knobs.budget;
+}
