@@ -22,7 +22,7 @@ import { Ejection } from './ejection.ts';
 import { FirstAnswer } from './first-answer.ts';
 import { Fleet } from './fleet.ts';
 import { FleetTally } from './matched.ts';
-import { pickerFor } from './kinds.ts';
+import { loadFor, pickerFor } from './kinds.ts';
 import { Node, trialDueAt, type NodeContext } from './node.ts';
 import type { PickRequest } from './picker.ts';
 import { nowhere, type Position } from './position.ts';
@@ -88,9 +88,7 @@ export class Cluster {
     const moved = (now: Millis) => this.#moved(now);
     this.#ejection = new Ejection({ service, random, knobs: outlier, emit, moved, ejected: () => this.#ejected() });
     const fleet = { fleet: new Fleet(), shares: new Shares(), tally: new FleetTally() };
-    const balancer = () => knobs().balancer;
-    const picker = pickerFor<Node>(balancer().type, balancer, random);
-    this.#context = { clock, ...fleet, balancer, outlier, judge: this.#ejection, picker };
+    this.#context = { clock, ...fleet, ...this.#balancing(fleet), outlier, judge: this.#ejection };
   }
 
   /** Whether discovery has ever answered. */
@@ -166,7 +164,7 @@ export class Cluster {
     }
     const picked = this.#context.picker.pick(request, knobs.maxPerEndpoint, now);
     if (picked === undefined) this.#deps.refresh('none-available');
-    else this.#context.shares.took(picked.share);
+    else this.#context.shares.took(picked.figures);
     return picked;
   }
 
@@ -199,12 +197,21 @@ export class Cluster {
     const { subset, outlier, balancer } = this.#applied;
     this.#applied = knobs;
     if (knobs.balancer.type !== balancer.type) {
-      this.#context.picker = pickerFor(knobs.balancer.type, this.#context.balancer, this.#deps.random);
+      Object.assign(this.#context, this.#balancing(this.#context));
       for (const node of this.#nodes) node.rebalance();
     }
     if (knobs.outlier === 'off' && outlier !== 'off') this.#ejection.clear(now);
     if (knobs.subset !== subset) this.#resubset('policy');
     else this.#moved(now);
+  }
+
+  /** How load is judged, and who chooses, as `balancer.type` says. */
+  #balancing({ fleet, shares }: Pick<NodeContext, 'fleet' | 'shares'>): Pick<NodeContext, 'load' | 'picker'> {
+    const { knobs, random } = this.#deps;
+    const balancer = () => knobs().balancer;
+    const { type } = balancer();
+    const load = loadFor(type, balancer, fleet, shares);
+    return { load, picker: pickerFor(type, balancer, load, random) };
   }
 
   /** What there is changed, or what the policy wants of it. */

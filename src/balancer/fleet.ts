@@ -23,11 +23,20 @@ const MOST_ROUTES = 64;
 
 export class FleetMean {
   #samples = 0;
-  #mean = 0;
+  #mean: number = 0;
 
   /** Undefined while there was no sample. */
   get mean(): number | undefined {
     return this.#samples === 0 ? undefined : this.#mean;
+  }
+
+  get known(): boolean {
+    return this.#samples > 0;
+  }
+
+  /** The mean, 0 while there is none: for those who ask often, and know how to do without an undefined. */
+  get value(): number {
+    return this.#mean;
   }
 
   observe(sample: number): number {

@@ -9,6 +9,7 @@
  * allocating.
  */
 import type { Millis } from '../core/clock.ts';
+import { IN_FLIGHT, WAITING_SINCE, type Figures } from './figures.ts';
 
 /** One attempt, as a link of the list. */
 export class Flight {
@@ -24,32 +25,31 @@ export class Flight {
 }
 
 export class InFlight {
-  #count = 0;
-  #oldest: Flight | undefined = undefined;
+  readonly #figures: Figures;
   #newest: Flight | undefined = undefined;
+
+  /** Count and wait are kept in the figures, where pickers read them. */
+  constructor(figures: Figures) {
+    this.#figures = figures;
+  }
 
   /** Attempts that have begun and whose bodies have not ended. */
   get count(): number {
-    return this.#count;
-  }
-
-  /** How long the oldest unanswered attempt has waited; 0 where none waits. */
-  oldestAge(now: Millis): Millis {
-    return this.#oldest === undefined ? 0 : now - this.#oldest.startedAt;
+    return this.#figures[IN_FLIGHT]!;
   }
 
   begin(flight: Flight): void {
-    flight.before = this.#count;
-    this.#count += 1;
+    flight.before = this.count;
+    this.#figures[IN_FLIGHT]! += 1;
     flight.older = this.#newest;
-    if (this.#newest === undefined) this.#oldest = flight;
+    if (this.#newest === undefined) this.#waitsFor(flight);
     else this.#newest.newer = flight;
     this.#newest = flight;
   }
 
   /** An answer has begun, or there will be none. To be called once per flight, before or with `end`. */
   answered(flight: Flight): void {
-    if (flight.older === undefined) this.#oldest = flight.newer;
+    if (flight.older === undefined) this.#waitsFor(flight.newer);
     else flight.older.newer = flight.newer;
     if (flight.newer === undefined) this.#newest = flight.older;
     else flight.newer.older = flight.older;
@@ -57,6 +57,10 @@ export class InFlight {
   }
 
   end(): void {
-    this.#count -= 1;
+    this.#figures[IN_FLIGHT]! -= 1;
+  }
+
+  #waitsFor(oldest: Flight | undefined): void {
+    this.#figures[WAITING_SINCE] = oldest === undefined ? Infinity : oldest.startedAt;
   }
 }

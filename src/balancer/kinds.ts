@@ -1,27 +1,43 @@
 /**
- * The kinds of balancer: what `balancer.type` says, as an estimate for each endpoint and a picker for the cluster.
+ * The kinds of balancer: what `balancer.type` says, as a way of judging load and a picker, of which a cluster has one each.
  */
 import type { BalancerKnobs, BalancerType } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import type { Fleet } from './fleet.ts';
-import type { InFlight } from './in-flight.ts';
+import { LeastRequest } from './least-request.ts';
 import type { Load } from './load.ts';
 import { P2c } from './p2c.ts';
 import { PeakEwma } from './peak-ewma.ts';
 import type { Candidate, Picker } from './picker.ts';
 import { Predictive } from './predictive.ts';
-import type { Share } from './shares.ts';
+import { RoundRobin } from './round-robin.ts';
+import type { Shares } from './shares.ts';
 
 /** Knobs are asked for when they are used, so a policy reload is felt at once and forgets nothing. */
-export function loadFor(type: BalancerType, knobs: () => BalancerKnobs, fleet: Fleet, inFlight: InFlight, share: Share): Load {
-  return type === 'peak-ewma' ? new PeakEwma(knobs, fleet, inFlight, share) : new Predictive(knobs, fleet, inFlight, share);
+export function loadFor(type: BalancerType, knobs: () => BalancerKnobs, fleet: Fleet, shares: Shares): Load {
+  switch (type) {
+    case 'peak-ewma':
+      return new PeakEwma(knobs, fleet, shares);
+    case 'least-request':
+      return new LeastRequest(knobs, fleet, shares);
+    case 'predictive':
+    case 'round-robin':
+      return new Predictive(knobs, fleet, shares);
+  }
 }
 
-export function pickerFor<Some extends Candidate>(type: BalancerType, knobs: () => BalancerKnobs, random: Random): Picker<Some> {
+const two = () => 2;
+const none = () => 0;
+
+export function pickerFor<Some extends Candidate>(type: BalancerType, knobs: () => BalancerKnobs, load: Load, random: Random): Picker<Some> {
   switch (type) {
     case 'predictive':
-      return new P2c(random, { choices: () => 2, memory: () => knobs().memory });
+      return new P2c(load, random, { choices: two, memory: () => knobs().memory });
     case 'peak-ewma':
-      return new P2c(random, { choices: () => 2, memory: () => 0 });
+      return new P2c(load, random, { choices: two, memory: none });
+    case 'least-request':
+      return new P2c(load, random, { choices: () => knobs().choices, memory: none });
+    case 'round-robin':
+      return new RoundRobin(random);
   }
 }

@@ -1,12 +1,13 @@
 /**
- * Load: what this process has learnt of how busy an endpoint is. Each kind of balancer has its own estimate; a node keeps one.
+ * Load: how busy an endpoint is, judged by what this process has seen of it. Each kind of balancer judges in its own way; a cluster has
+ * one, and every node has figures for it.
  *
  * Only a success says how long work takes. A failure or an overload never makes an endpoint look better than it did, `local` and
  * `cancelled` say nothing at all, and asking changes nothing.
  */
 import type { Millis } from '../core/clock.ts';
 import type { Outcome } from '../core/outcome.ts';
-import type { Flight } from './in-flight.ts';
+import type { Figures } from './figures.ts';
 
 /**
  * The most that a Retry-After counts, as in Linkerd (`load-biaser-max-retry-after`): a server that asks for a day, by mistake
@@ -15,16 +16,15 @@ import type { Flight } from './in-flight.ts';
 export const LONGEST_RETRY_AFTER: Millis = 300_000;
 
 export interface Load {
-  /** Whether `latency` is the endpoint's own, or what the fleet lets presume. */
-  readonly measured: boolean;
-  /** Smaller is freer. */
-  load(now: Millis): number;
+  /**
+   * Writes how busy it is to `loads[place]`; smaller is freer. A fraction that a function returns is put on the heap where the function is not
+   * inlined, and a pick asks ten times.
+   */
+  weigh(figures: Figures, now: Millis, loads: Float64Array, place: number): void;
   /** What an answer is expected to take. */
-  latency(now: Millis): Millis;
-  /** What came of an attempt, and after how long. */
-  observe(outcome: Outcome, elapsed: Millis, now: Millis, flight: Flight): void;
-  /** It is as unknown as a new one. */
-  forget(): void;
-  /** Takes over what an estimate of another kind knew. */
-  adopt(other: Load, now: Millis): void;
+  latency(figures: Figures, now: Millis): Millis;
+  /** What came of an attempt, and after how long; `before` were in flight when it began. */
+  observe(figures: Figures, outcome: Outcome, elapsed: Millis, now: Millis, before: number): void;
+  /** Latencies were estimated in another way until now: makes of that what it can. */
+  adopt(figures: Figures, before: Load, now: Millis): void;
 }

@@ -10,15 +10,15 @@ import type { Clock, Millis } from '../core/clock.ts';
 import type { EjectionReason } from '../core/events.ts';
 import { endpointKey, type Endpoint, type EndpointKey } from '../core/endpoint.ts';
 import type { Outcome, OutcomeKind } from '../core/outcome.ts';
-import type { BalancerKnobs, BalancerType, OutlierKnobs, Switchable } from '../core/policy.ts';
+import type { OutlierKnobs, Switchable } from '../core/policy.ts';
+import { forget, isMeasured, noFigures } from './figures.ts';
 import type { Fleet } from './fleet.ts';
 import { HealthRecord } from './health-record.ts';
 import { Flight, InFlight } from './in-flight.ts';
-import { loadFor } from './kinds.ts';
 import type { Load } from './load.ts';
 import type { FleetTally } from './matched.ts';
 import type { Candidate, Picker } from './picker.ts';
-import { Share, type Shares } from './shares.ts';
+import type { Shares } from './shares.ts';
 
 /** Traffic goes to it. `ejections` in a row came before, the last one of `duration`. */
 export interface Available {
@@ -75,8 +75,8 @@ export interface NodeContext {
   readonly fleet: Fleet;
   readonly shares: Shares;
   readonly tally: FleetTally;
-  readonly balancer: () => BalancerKnobs;
-  /** The cluster's; another one where a reload changed the type. */
+  /** As `balancer.type` says; others where a reload changed it. */
+  load: Load;
   picker: Picker<Node>;
   readonly outlier: () => Switchable<OutlierKnobs>;
   readonly judge: Judge;
@@ -93,10 +93,10 @@ export class Node implements Candidate {
   /** Attempts with each outcome, since this process knows the endpoint. */
   readonly totals: Record<OutcomeKind, number> = { success: 0, failure: 0, overload: 0, local: 0, cancelled: 0 };
   readonly #context: NodeContext;
-  readonly #inFlight = new InFlight();
-  readonly share: Share;
+  readonly figures = noFigures();
+  readonly #inFlight = new InFlight(this.figures);
+  /** How its figures are to be read. */
   #load: Load;
-  #balancer: BalancerType;
   /** How its attempts went, as far as that says something of its health. */
   readonly record: HealthRecord;
   /** Attempts that began before this say nothing any more. */
@@ -107,14 +107,8 @@ export class Node implements Candidate {
     this.key = endpointKey(endpoint);
     this.endpoint = endpoint;
     this.#context = context;
-    this.#balancer = context.balancer().type;
-    this.share = new Share(context.shares, this.#inFlight);
-    this.#load = this.#loadFor(this.#balancer);
+    this.#load = context.load;
     this.record = new HealthRecord(context.tally);
-  }
-
-  get weight(): number {
-    return this.share.weight;
   }
 
   get pending(): number {
@@ -123,16 +117,11 @@ export class Node implements Candidate {
 
   /** Whether its latency is its own, or what the fleet lets presume. */
   get measured(): boolean {
-    return this.#load.measured;
-  }
-
-  /** Smaller is freer. */
-  load(now: Millis): number {
-    return this.#load.load(now);
+    return isMeasured(this.figures);
   }
 
   latency(now: Millis): Millis {
-    return this.#load.latency(now);
+    return this.#load.latency(this.figures, now);
   }
 
   /** An attempt goes to this endpoint now. `route`: what takes long on one route may be quick on another. */
@@ -148,7 +137,7 @@ export class Node implements Candidate {
   /** A clean record: what was known of it is of another time, and so is what began before `since` and is still on its way. */
   startOver(since: Millis): void {
     this.record.clear();
-    this.#load.forget();
+    forget(this.figures);
     this.#knownSince = since;
   }
 
@@ -163,15 +152,12 @@ export class Node implements Candidate {
     this.rebalance();
   }
 
-  /** The type of the balancer may have changed: an estimate of another kind takes over what this one knows. */
+  /** Load may be judged in another way from now on. */
   rebalance(): void {
-    const { balancer, clock } = this.#context;
-    const { type } = balancer();
-    if (type === this.#balancer) return;
-    const before = this.#load;
-    this.#balancer = type;
-    this.#load = this.#loadFor(type);
-    this.#load.adopt(before, clock.now());
+    const { load, clock } = this.#context;
+    if (load === this.#load) return;
+    load.adopt(this.figures, this.#load, clock.now());
+    this.#load = load;
   }
 
   /** For the ticket alone. */
@@ -186,7 +172,7 @@ export class Node implements Candidate {
     let elapsed = now - since;
     if (outcome.kind === 'success') elapsed = this.#context.fleet.answered(elapsed, ticket.before, ticket.route);
     else if (outcome.outrun) elapsed = this.#context.fleet.ordinary(elapsed, ticket.route);
-    this.#load.observe(outcome, elapsed, now, ticket);
+    this.#load.observe(this.figures, outcome, elapsed, now, ticket.before);
     if (outcome.kind === 'success' || outcome.kind === 'failure') this.#record(outcome, now);
     if (trial && outcome.kind !== 'success') this.#context.judge.tried(this, outcome.kind, now);
   }
@@ -209,11 +195,6 @@ export class Node implements Candidate {
     if (outcome !== 'success' || this.#left) return;
     if (ticket.startedAt >= this.#knownSince) this.record.completed();
     this.#context.picker.succeeded?.(this, this.#context.clock.now());
-  }
-
-  #loadFor(type: BalancerType): Load {
-    const { balancer, fleet } = this.#context;
-    return loadFor(type, balancer, fleet, this.#inFlight, this.share);
   }
 
   #record({ kind, unreachable }: Outcome, now: Millis): void {

@@ -19,6 +19,8 @@
 import type { Millis } from '../core/clock.ts';
 import type { EndpointKey } from '../core/endpoint.ts';
 import { below, type Random } from '../core/random.ts';
+import { WEIGHT } from './figures.ts';
+import type { Load } from './load.ts';
 import { rank, type Candidate, type Picker, type PickRequest } from './picker.ts';
 import { WeightedDraw } from './weighted-draw.ts';
 
@@ -30,6 +32,7 @@ export interface P2cOptions {
 }
 
 export class P2c<Some extends Candidate> implements Picker<Some> {
+  readonly #load: Load;
   readonly #random: Random;
   readonly #options: P2cOptions;
   #candidates: readonly Some[] = [];
@@ -39,42 +42,60 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
   #byWeight: WeightedDraw | undefined;
   /** The latest first. */
   #memory: Some[] = [];
+  /** Those looked at for one pick; kept, so that a pick allocates nothing. */
+  readonly #compared: Some[] = [];
+  readonly #loads = new Float64Array(1);
 
-  constructor(random: Random, options: P2cOptions) {
+  constructor(load: Load, random: Random, options: P2cOptions) {
+    this.#load = load;
     this.#random = random;
     this.#options = options;
   }
 
   use(candidates: readonly Some[]): void {
     this.#candidates = candidates;
-    const uneven = candidates.some((candidate) => candidate.weight !== candidates[0]!.weight);
-    this.#byWeight = uneven ? new WeightedDraw(candidates.map((candidate) => candidate.weight)) : undefined;
+    const uneven = candidates.some(({ figures }) => figures[WEIGHT] !== candidates[0]!.figures[WEIGHT]);
+    this.#byWeight = uneven ? new WeightedDraw(candidates.map(({ figures }) => figures[WEIGHT]!)) : undefined;
     this.#memory = this.#memory.filter((candidate) => candidates.includes(candidate));
   }
 
   load(candidate: Some, now: Millis): number {
-    return candidate.load(now);
+    this.#load.weigh(candidate.figures, now, this.#loads, 0);
+    return this.#loads[0]!;
   }
 
   pick({ tried }: PickRequest, room: number, now: Millis): Some | undefined {
     const candidates = this.#candidates;
     const count = candidates.length;
     if (count < 2) return candidates[0];
-    let best: Some | undefined;
-    let least = Infinity;
-    let compared = 0;
+    // First who is compared, then how they compare: so the processor waits for those that are far away in memory at one time, not in turn.
+    const compared = this.#compared;
+    let among = 0;
     const choices = Math.min(this.#options.choices(), count);
-    const remembered = Math.min(this.#options.memory(), this.#memory.length);
-    for (let look = 0; look < choices + remembered; look += 1) {
-      const candidate = look < choices ? candidates[this.#draw(look, count)]! : this.#memory[look - choices]!;
-      if (rank(candidate, tried, room) > 0) continue;
-      compared += 1;
-      const load = candidate.load(now);
-      if (best !== undefined && load >= least) continue;
-      best = candidate;
-      least = load;
+    for (let drawn = 0; drawn < choices; drawn += 1) {
+      const candidate = candidates[this.#draw(drawn, count)]!;
+      if (rank(candidate, tried, room) === 0) compared[among++] = candidate;
     }
-    return compared > 1 ? best : this.#ofBestOff(tried, room, now);
+    const remembered = Math.min(this.#options.memory(), this.#memory.length);
+    for (let place = 0; place < remembered; place += 1) {
+      const candidate = this.#memory[place]!;
+      if (rank(candidate, tried, room) === 0) compared[among++] = candidate;
+    }
+    return among < 2 ? this.#ofBestOff(tried, room, now) : this.#least(among, now);
+  }
+
+  /** Of the first so many that are compared. Of equals the first, as those drawn come before those remembered. */
+  #least(among: number, now: Millis): Some {
+    const [compared, loads] = [this.#compared, this.#loads];
+    let best = 0;
+    let least = Infinity;
+    for (let place = 0; place < among; place += 1) {
+      this.#load.weigh(compared[place]!.figures, now, loads, 0);
+      if (loads[0]! >= least) continue;
+      best = place;
+      least = loads[0]!;
+    }
+    return compared[best]!;
   }
 
   succeeded(candidate: Some, now: Millis): void {
@@ -91,7 +112,7 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
     let worst = 0;
     let most = -Infinity;
     for (let place = 0; place < memory.length; place += 1) {
-      const load = memory[place]!.load(now);
+      const load = this.load(memory[place]!, now);
       if (load < most) continue;
       worst = place;
       most = load;
@@ -128,7 +149,7 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
     const a = nth(candidates, this.#draw(0, among), best, tried, room);
     if (among === 1) return a;
     const b = nth(candidates, this.#draw(1, among), best, tried, room);
-    return a.load(now) <= b.load(now) ? a : b;
+    return this.load(a, now) <= this.load(b, now) ? a : b;
   }
 }
 

@@ -24,81 +24,70 @@
 import type { Millis } from '../core/clock.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { PeakEwmaKnobs } from '../core/policy.ts';
+import { decay } from './decay.ts';
+import { LATENCY, SAMPLED_AT, forget, isMeasured, oldestAge, type Figures } from './figures.ts';
 import type { Fleet } from './fleet.ts';
-import type { InFlight } from './in-flight.ts';
 import { LONGEST_RETRY_AFTER, type Load } from './load.ts';
-import type { Share } from './shares.ts';
+import type { Shares } from './shares.ts';
 
 export class PeakEwma implements Load {
   readonly #knobs: () => PeakEwmaKnobs;
   readonly #fleet: Fleet;
-  readonly #inFlight: InFlight;
-  readonly #share: Share;
-  /** Negative: not yet measured. A number all along, so that V8 keeps one shape. */
-  #estimate: Millis = -1;
-  #sampledAt: Millis = 0;
+  readonly #shares: Shares;
 
   /** Knobs are asked for when they are used, so a policy reload is felt at once and forgets nothing. */
-  constructor(knobs: () => PeakEwmaKnobs, fleet: Fleet, inFlight: InFlight, share: Share) {
+  constructor(knobs: () => PeakEwmaKnobs, fleet: Fleet, shares: Shares) {
     this.#knobs = knobs;
     this.#fleet = fleet;
-    this.#inFlight = inFlight;
-    this.#share = share;
+    this.#shares = shares;
   }
 
-  get measured(): boolean {
-    return this.#estimate >= 0;
+  weigh(figures: Figures, now: Millis, loads: Float64Array, place: number): void {
+    loads[place] = Math.max(this.latency(figures, now), oldestAge(figures, now)) * this.#shares.pressure(figures, 0);
   }
 
-  /** Smaller is freer. Asking changes nothing. */
-  load(now: Millis): number {
-    return Math.max(this.latency(now), this.#inFlight.oldestAge(now)) * this.#share.pressure(0);
-  }
-
-  /** What an answer is expected to take. */
-  latency(now: Millis): Millis {
+  latency(figures: Figures, now: Millis): Millis {
     const knobs = this.#knobs();
-    const usual = this.#fleet.latency.mean ?? knobs.initialLatency;
-    if (this.#estimate < 0) return usual;
-    return usual + (this.#estimate - usual) * this.#weight(now, knobs);
+    const { latency } = this.#fleet;
+    const usual = latency.known ? latency.value : knobs.initialLatency;
+    if (!isMeasured(figures)) return usual;
+    return usual + (figures[LATENCY]! - usual) * weight(figures, now, knobs);
   }
 
-  /** What came of an attempt, and after how long. */
-  observe(outcome: Outcome, elapsed: Millis, now: Millis): void {
+  observe(figures: Figures, outcome: Outcome, elapsed: Millis, now: Millis): void {
     switch (outcome.kind) {
       case 'success':
-        return this.#sample(elapsed, now);
+        return this.#sample(figures, elapsed, now);
       case 'failure':
-        return this.#sample(Math.max(elapsed, this.#knobs().failurePenalty), now);
+        return this.#sample(figures, Math.max(elapsed, this.#knobs().failurePenalty), now);
       case 'overload': {
         const asked = Math.min(outcome.retryAfter ?? 0, LONGEST_RETRY_AFTER);
-        return this.#sample(Math.max(elapsed, asked, this.#knobs().failurePenalty), now);
+        return this.#sample(figures, Math.max(elapsed, asked, this.#knobs().failurePenalty), now);
       }
       case 'cancelled':
         // It would have taken longer; how much longer nobody knows.
-        if (outcome.outrun && elapsed > this.latency(now)) this.#sample(elapsed, now);
+        if (outcome.outrun && elapsed > this.latency(figures, now)) this.#sample(figures, elapsed, now);
         return;
       case 'local':
         return;
     }
   }
 
-  /** It is as unknown as a new one. */
-  forget(): void {
-    this.#estimate = -1;
+  adopt(figures: Figures, before: Load, now: Millis): void {
+    if (!isMeasured(figures)) return;
+    const latency = before.latency(figures, now);
+    forget(figures);
+    this.#sample(figures, latency, now);
   }
 
-  adopt(other: Load, now: Millis): void {
-    if (other.measured) this.#sample(other.latency(now), now);
+  #sample(figures: Figures, latency: Millis, now: Millis): void {
+    const peak = figures[LATENCY]!;
+    const kept = weight(figures, now, this.#knobs());
+    figures[LATENCY] = isMeasured(figures) ? Math.max(latency, peak * kept + latency * (1 - kept)) : latency;
+    figures[SAMPLED_AT] = now;
   }
+}
 
-  #sample(latency: Millis, now: Millis): void {
-    const weight = this.#weight(now, this.#knobs());
-    this.#estimate = this.#estimate < 0 ? latency : Math.max(latency, this.#estimate * weight + latency * (1 - weight));
-    this.#sampledAt = now;
-  }
-
-  #weight(now: Millis, knobs: PeakEwmaKnobs): number {
-    return Math.exp((this.#sampledAt - now) / knobs.decay);
-  }
+function weight(figures: Figures, now: Millis, knobs: PeakEwmaKnobs): number {
+  return decay((now - figures[SAMPLED_AT]!) / knobs.decay);
 }

@@ -8,16 +8,12 @@
  */
 import type { Millis } from '../core/clock.ts';
 import type { EndpointKey } from '../core/endpoint.ts';
+import { IN_FLIGHT, type Figures } from './figures.ts';
 
 /** What a picker sees of an endpoint. */
 export interface Candidate {
   readonly key: EndpointKey;
-  /** Of the requests it should have, relative to the others. */
-  readonly weight: number;
-  /** Attempts in flight. */
-  readonly pending: number;
-  /** Smaller is freer. */
-  load(now: Millis): number;
+  readonly figures: Figures;
 }
 
 /** For whom an endpoint is picked. A Call is one. */
@@ -41,5 +37,5 @@ export interface Picker<Some extends Candidate = Candidate> {
 
 /** 0 is best: untried with room, untried but full, tried with room, tried and full. */
 export function rank(candidate: Candidate, tried: ReadonlySet<EndpointKey>, room: number): number {
-  return (tried.size !== 0 && tried.has(candidate.key) ? 2 : 0) + (candidate.pending >= room ? 1 : 0);
+  return (tried.size !== 0 && tried.has(candidate.key) ? 2 : 0) + (candidate.figures[IN_FLIGHT]! >= room ? 1 : 0);
 }

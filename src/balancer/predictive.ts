@@ -29,10 +29,10 @@ import type { Millis } from '../core/clock.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { PredictiveKnobs } from '../core/policy.ts';
 import { decay } from './decay.ts';
+import { LATENCY, QUEUE, RESTS_UNTIL, SAMPLED_AT, SAMPLES, SLOW_LATENCY, SUCCESS, TRIED_AT, forget, isMeasured, oldestAge, type Figures } from './figures.ts';
 import type { Fleet } from './fleet.ts';
-import type { Flight, InFlight } from './in-flight.ts';
 import { LONGEST_RETRY_AFTER, type Load } from './load.ts';
-import type { Share } from './shares.ts';
+import type { Shares } from './shares.ts';
 
 /** What is known of an instant's queue is old after this; a pause of a collector takes about as long. */
 const FAST: Millis = 300;
@@ -53,120 +53,103 @@ const LEAST_LATENCY: Millis = 0.01;
 const LEAST_SUCCESS = 0.001;
 
 export class Predictive implements Load {
+  protected readonly shares: Shares;
   readonly #knobs: () => PredictiveKnobs;
   readonly #fleet: Fleet;
-  readonly #inFlight: InFlight;
-  readonly #share: Share;
-  #samples = 0;
-  #sampledAt: Millis = 0;
-  /** F, S and m as of `#sampledAt`. */
-  #fast: Millis = 0;
-  #slow: Millis = 0;
-  #queue = 0;
-  /** p as of `#triedAt`. */
-  #success = 1;
-  #triedAt: Millis = 0;
-  /** Until when it asked to be left alone. */
-  #restsUntil: Millis = -Infinity;
 
-  constructor(knobs: () => PredictiveKnobs, fleet: Fleet, inFlight: InFlight, share: Share) {
+  /** Knobs are asked for when they are used, so a policy reload is felt at once and forgets nothing. */
+  constructor(knobs: () => PredictiveKnobs, fleet: Fleet, shares: Shares) {
     this.#knobs = knobs;
     this.#fleet = fleet;
-    this.#inFlight = inFlight;
-    this.#share = share;
+    this.shares = shares;
   }
 
-  get measured(): boolean {
-    return this.#samples > 0;
-  }
-
-  load(now: Millis): number {
-    const usual = this.#samples === 0 ? (this.#fleet.queue.mean ?? 0) : this.#queue;
-    const latency = Math.max(this.latency(now), this.#inFlight.oldestAge(now), this.#restsUntil - now, LEAST_LATENCY);
-    const queue = this.#share.pressure(usual);
-    const success = Math.max(this.#successRate(now), LEAST_SUCCESS);
+  weigh(figures: Figures, now: Millis, loads: Float64Array, place: number): void {
+    const usual = isMeasured(figures) ? figures[QUEUE]! : this.#fleet.queue.value;
+    const latency = Math.max(this.latency(figures, now), oldestAge(figures, now), figures[RESTS_UNTIL]! - now, LEAST_LATENCY);
+    const queue = this.shares.pressure(figures, usual);
+    const success = Math.max(successRate(figures, now), LEAST_SUCCESS);
     // x^1.25, without the price of a power.
-    return (latency * queue * Math.sqrt(Math.sqrt(queue))) / (success * success);
+    loads[place] = (latency * queue * Math.sqrt(Math.sqrt(queue))) / (success * success);
   }
 
-  latency(now: Millis): Millis {
-    if (this.#samples === 0) return this.#usual();
-    const elapsed = now - this.#sampledAt;
-    const slow = this.#slowLatency(elapsed);
-    return slow + (this.#fast - slow) * decay(elapsed / FAST);
+  latency(figures: Figures, now: Millis): Millis {
+    if (!isMeasured(figures)) return this.#usual();
+    const elapsed = now - figures[SAMPLED_AT]!;
+    const slow = this.#slowLatency(figures, elapsed);
+    return slow + (figures[LATENCY]! - slow) * decay(elapsed / FAST);
   }
 
-  observe(outcome: Outcome, elapsed: Millis, now: Millis, flight: Flight): void {
+  observe(figures: Figures, outcome: Outcome, elapsed: Millis, now: Millis, before: number): void {
     switch (outcome.kind) {
       case 'success':
-        this.#sample(elapsed, flight.before, now);
-        return this.#try(1, now);
+        this.#sample(figures, elapsed, before, now);
+        return tried(figures, 1, now);
       case 'overload':
-        this.#restsUntil = now + Math.min(outcome.retryAfter ?? 0, LONGEST_RETRY_AFTER);
-        return this.#try(0, now);
+        figures[RESTS_UNTIL] = now + Math.min(outcome.retryAfter ?? 0, LONGEST_RETRY_AFTER);
+        return tried(figures, 0, now);
       case 'failure':
-        return this.#try(0, now);
+        return tried(figures, 0, now);
       case 'cancelled':
-        return outcome.outrun ? this.#outrun(elapsed, flight.before, now) : undefined;
+        return outcome.outrun ? this.#outrun(figures, elapsed, before, now) : undefined;
       case 'local':
         return;
     }
   }
 
-  forget(): void {
-    this.#samples = 0;
-    this.#success = 1;
-    this.#restsUntil = -Infinity;
+  adopt(figures: Figures, before: Load, now: Millis): void {
+    if (!isMeasured(figures)) return;
+    const latency = before.latency(figures, now);
+    forget(figures);
+    this.#sample(figures, latency, this.#fleet.queue.value, now);
   }
 
-  adopt(other: Load, now: Millis): void {
-    if (other.measured) this.#sample(other.latency(now), this.#inFlight.count, now);
-  }
-
-  #sample(latency: Millis, queue: number, now: Millis): void {
-    const elapsed = now - this.#sampledAt;
-    if (this.#samples === 0) {
-      this.#fast = this.#slow = latency;
-      this.#queue = queue;
+  #sample(figures: Figures, latency: Millis, before: number, now: Millis): void {
+    if (!isMeasured(figures)) {
+      figures[LATENCY] = figures[SLOW_LATENCY] = latency;
+      figures[QUEUE] = before;
     } else {
-      const fast = this.latency(now);
-      const slow = this.#slowLatency(elapsed);
-      const share = Math.max(this.#samples < 20 ? 1 / (this.#samples + 1) : 0, SLOW_SHARE, 1 - decay(elapsed / SLOW));
-      this.#slow = slow + share * (latency - slow);
-      this.#fast = fast + Math.max(FAST_SHARE, 1 - decay(elapsed / FAST)) * (latency - fast);
-      this.#queue += share * (queue - this.#queue);
+      const elapsed = now - figures[SAMPLED_AT]!;
+      const fast = this.latency(figures, now);
+      const slow = this.#slowLatency(figures, elapsed);
+      const samples = figures[SAMPLES]!;
+      const share = Math.max(samples < 20 ? 1 / (samples + 1) : 0, SLOW_SHARE, 1 - decay(elapsed / SLOW));
+      figures[SLOW_LATENCY] = slow + share * (latency - slow);
+      figures[LATENCY] = fast + Math.max(FAST_SHARE, 1 - decay(elapsed / FAST)) * (latency - fast);
+      figures[QUEUE]! += share * (before - figures[QUEUE]!);
     }
-    this.#samples += 1;
-    this.#sampledAt = now;
+    figures[SAMPLES]! += 1;
+    figures[SAMPLED_AT] = now;
   }
 
   /** An answer would have taken longer than this. How much longer nobody knows, so it never makes the endpoint look better. */
-  #outrun(waited: Millis, queue: number, now: Millis): void {
-    if (waited <= this.latency(now)) return;
-    this.#sample(waited, queue, now);
+  #outrun(figures: Figures, waited: Millis, before: number, now: Millis): void {
+    if (waited <= this.latency(figures, now)) return;
+    this.#sample(figures, waited, before, now);
     // What takes long with a short queue takes long without one: believed as quickly as the latency. Hedges keep the queue short.
-    if (queue < this.#queue) this.#queue += FAST_SHARE * (queue - this.#queue);
+    if (before < figures[QUEUE]!) figures[QUEUE]! += FAST_SHARE * (before - figures[QUEUE]!);
   }
 
-  #try(succeeded: number, now: Millis): void {
-    const before = this.#successRate(now);
-    const after = before + SUCCESS_SHARE * (succeeded - before);
-    this.#success = after > 1 - 1e-4 ? 1 : after;
-    this.#triedAt = now;
-  }
-
-  #slowLatency(elapsed: Millis): Millis {
+  #slowLatency(figures: Figures, elapsed: Millis): Millis {
     const usual = this.#usual();
-    return usual + (this.#slow - usual) * decay(elapsed / SLOW);
-  }
-
-  #successRate(now: Millis): number {
-    // Nearly always.
-    if (this.#success === 1) return 1;
-    return 1 - (1 - this.#success) * decay((now - this.#triedAt) / FORGIVING);
+    return usual + (figures[SLOW_LATENCY]! - usual) * decay(elapsed / SLOW);
   }
 
   #usual(): Millis {
-    return this.#fleet.latency.mean ?? this.#knobs().initialLatency;
+    const { latency } = this.#fleet;
+    return latency.known ? latency.value : this.#knobs().initialLatency;
   }
+}
+
+function tried(figures: Figures, succeeded: number, now: Millis): void {
+  const before = successRate(figures, now);
+  const after = before + SUCCESS_SHARE * (succeeded - before);
+  // Nearly all endpoints nearly always, and quicker to look at.
+  figures[SUCCESS] = after > 1 - 1e-4 ? 1 : after;
+  figures[TRIED_AT] = now;
+}
+
+function successRate(figures: Figures, now: Millis): number {
+  const success = figures[SUCCESS]!;
+  return success === 1 ? 1 : 1 - (1 - success) * decay((now - figures[TRIED_AT]!) / FORGIVING);
 }

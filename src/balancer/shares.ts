@@ -17,7 +17,8 @@
  *
  * Where all weights are the same there is nothing to do, and pressure is (in flight + 1) / (usual + 1).
  */
-import type { InFlight } from './in-flight.ts';
+import { decay } from './decay.ts';
+import { AHEAD, AHEAD_AT, IN_FLIGHT, WEIGHT, type Figures } from './figures.ts';
 
 /** With 4, of two weights 9:1 the smaller gets a quarter too much one call at a time; with 16, 8 %. */
 const MEMORY = 16;
@@ -27,78 +28,46 @@ const MOST_BEHIND = 0.75;
 /** What a weight of 0 counts as: "a very small chance of being selected" (RFC 2782), not none. */
 const SMALLEST_WEIGHT = 0.01;
 
-export function effectiveWeight(weight: number): number {
-  return Math.max(weight, SMALLEST_WEIGHT);
-}
-
-/** What the shares of a cluster's endpoints are taken of. */
 export class Shares {
-  /** All weights are the same. */
-  even = true;
   /** Attempts in flight to all endpoints. */
   inFlight = 0;
+  /** All weights are the same. */
+  #even = true;
+  /** Of all weights. */
   #total = 1;
   /** Requests that an endpoint of weight 1 should have had so far. */
   #time = 0;
 
-  use(shares: readonly { readonly share: Share; readonly endpoint: { readonly weight: number } }[]): void {
-    this.even = true;
-    let total = 0;
-    for (const { share, endpoint } of shares) {
-      share.weight = effectiveWeight(endpoint.weight);
-      total += share.weight;
-      if (share.weight !== shares[0]!.share.weight) this.even = false;
+  /** From now on these have a share. */
+  use(candidates: readonly { readonly figures: Figures; readonly endpoint: { readonly weight: number } }[]): void {
+    this.#even = true;
+    this.#total = 0;
+    for (const { figures, endpoint } of candidates) {
+      figures[WEIGHT] = Math.max(endpoint.weight, SMALLEST_WEIGHT);
+      this.#total += figures[WEIGHT];
+      if (figures[WEIGHT] !== candidates[0]!.figures[WEIGHT]) this.#even = false;
     }
-    this.#total = Math.max(total, SMALLEST_WEIGHT);
-  }
-
-  get time(): number {
-    return this.#time;
   }
 
   /** The next request goes to this endpoint. */
-  took(share: Share): void {
-    if (this.even) return;
+  took(figures: Figures): void {
+    if (this.#even) return;
     this.#time += 1 / this.#total;
-    share.took();
+    figures[AHEAD] = this.#ahead(figures) + 1;
+    figures[AHEAD_AT] = this.#time;
   }
 
-  /** How many attempts in flight are an endpoint's part. */
-  expected(weight: number): number {
-    return (this.inFlight * weight) / this.#total;
-  }
-}
-
-/** One endpoint's. */
-export class Share {
-  weight = 1;
-  readonly #shares: Shares;
-  readonly #inFlight: InFlight;
-  /** As of `#at`. */
-  #ahead = 0;
-  #at = 0;
-
-  constructor(shares: Shares, inFlight: InFlight) {
-    this.#shares = shares;
-    this.#inFlight = inFlight;
-  }
-
-  /** How crowded it is, 1 being as it should be; `usual` attempts in flight are where only the endpoint's own past counts. */
-  pressure(usual: number): number {
-    const { count } = this.#inFlight;
-    if (this.#shares.even) return (count + 1) / (usual + 1);
-    return (count + this.ahead + 1) / (this.#shares.expected(this.weight) + 1);
+  /** How crowded an endpoint is. `usual` attempts in flight are where only its own past counts. */
+  pressure(figures: Figures, usual: number): number {
+    const inFlight = figures[IN_FLIGHT]!;
+    if (this.#even) return (inFlight + 1) / (usual + 1);
+    const expected = (this.inFlight * figures[WEIGHT]!) / this.#total;
+    return (inFlight + this.#ahead(figures) + 1) / (expected + 1);
   }
 
   /** Requests beyond its part. */
-  get ahead(): number {
-    const due = (this.#shares.time - this.#at) * this.weight;
-    if (due === 0) return this.#ahead;
-    return Math.max((this.#ahead + MEMORY) * Math.exp(-due / MEMORY) - MEMORY, -MOST_BEHIND);
-  }
-
-  took(): void {
-    this.#ahead = this.ahead + 1;
-    this.#at = this.#shares.time;
+  #ahead(figures: Figures): number {
+    const due = (this.#time - figures[AHEAD_AT]!) * figures[WEIGHT]!;
+    return Math.max((figures[AHEAD]! + MEMORY) * decay(due / MEMORY) - MEMORY, -MOST_BEHIND);
   }
 }

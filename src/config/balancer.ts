@@ -15,11 +15,12 @@ const core = defaultServicePolicy.balancer;
 /** `time`: the kind of a duration between two bounds. */
 export function balancer(time: (least: Millis, most: Millis) => Kind<Millis, string | number>) {
   const knobs = {
-    type: knob(oneOf(...balancerTypes), core.type, '`predictive`: least latency to be expected, of two drawn and some remembered; `peak-ewma`: less loaded of two drawn, by peak latency times attempts in flight.'),
+    type: knob(oneOf(...balancerTypes), core.type, '`predictive`: least latency to be expected, of two drawn and some remembered; `peak-ewma`: less loaded of two drawn, by peak latency times attempts in flight; `least-request`: fewest attempts in flight of those drawn; `round-robin`: in turn.'),
     memory: knob(integer(0, 64), core.memory, '`predictive`: endpoints that did well lately and are looked at for every attempt, beside two drawn at random.'),
     initialLatency: knob(time(1, HOUR), core.initialLatency, '`predictive`, `peak-ewma`: latency assumed of endpoints while none of the service was ever measured.'),
     decay: knob(time(1, HOUR), core.decay, '`peak-ewma`: time constant of forgetting: a spike is mostly gone after three of these.'),
     failurePenalty: knob(time(1, HOUR), core.failurePenalty, '`peak-ewma`: the least a failed attempt counts as, so that refusing quickly does not look fast.'),
+    choices: knob(integer(2, 10), core.choices, '`least-request`: endpoints drawn at random for every attempt.'),
   };
   const expected = `${balancerTypes.join(', ')}, or a mapping of ${Object.keys(knobs).join(', ')}`;
   return z

@@ -60,7 +60,7 @@ export interface SubsetKnobs {
 }
 
 /** How the endpoint for an attempt is chosen; the file that explains each is named by it. */
-export const balancerTypes = ['predictive', 'peak-ewma'] as const;
+export const balancerTypes = ['predictive', 'peak-ewma', 'least-request', 'round-robin'] as const;
 export type BalancerType = (typeof balancerTypes)[number];
 
 export interface PredictiveKnobs {
@@ -79,8 +79,13 @@ export interface PeakEwmaKnobs {
   readonly failurePenalty: Millis;
 }
 
+export interface LeastRequestKnobs {
+  /** Endpoints drawn at random, of which the one with the fewest attempts in flight is taken. */
+  readonly choices: number;
+}
+
 /** Which endpoint gets the next attempt. The knobs of all types stand side by side, so that a service may change the type alone. */
-export interface BalancerKnobs extends PredictiveKnobs, PeakEwmaKnobs {
+export interface BalancerKnobs extends PredictiveKnobs, PeakEwmaKnobs, LeastRequestKnobs {
   readonly type: BalancerType;
 }
 
@@ -88,6 +93,8 @@ export interface BalancerKnobs extends PredictiveKnobs, PeakEwmaKnobs {
 export const knobsOfBalancer: { readonly [Type in BalancerType]: readonly Exclude<keyof BalancerKnobs, 'type'>[] } = {
   predictive: ['memory', 'initialLatency'],
   'peak-ewma': ['decay', 'initialLatency', 'failurePenalty'],
+  'least-request': ['choices'],
+  'round-robin': [],
 };
 
 export interface RelativeKnobs {
@@ -265,7 +272,7 @@ export const defaultServicePolicy = {
   connection: { connectTimeout: 1 * SECOND, keepAlive: 30 * SECOND, maxAge: 5 * MINUTE, maxPerEndpoint: 64 },
   discovery: { refresh: 5 * SECOND, maxStale: 24 * HOUR, confirmEmpty: { answers: 3, over: 10 * SECOND } },
   subset: { size: 20, strategy: 'auto', ordinal: 'auto', peers: 'off' },
-  balancer: { type: 'predictive', memory: 8, decay: 10 * SECOND, initialLatency: 30, failurePenalty: 5 * SECOND },
+  balancer: { type: 'predictive', memory: 8, decay: 10 * SECOND, initialLatency: 30, failurePenalty: 5 * SECOND, choices: 2 },
   outlier: {
     relative: { gap: 0.2, sigmas: 3, minRequests: 4, fleetAbove: 0.3, window: 10 * SECOND },
     consecutiveFailures: 'off',

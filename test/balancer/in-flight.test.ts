@@ -1,15 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { noFigures, oldestAge } from '../../src/balancer/figures.ts';
 import { Flight, InFlight } from '../../src/balancer/in-flight.ts';
 
 describe('what is in flight', () => {
   it('counts an attempt until its body ends, and lets it age only until its answer begins', () => {
-    const inFlight = new InFlight();
+    const figures = noFigures();
+    const inFlight = new InFlight(figures);
     const flight = new Flight(100);
     inFlight.begin(flight);
-    expect([inFlight.count, inFlight.oldestAge(150)]).toEqual([1, 50]);
+    expect([inFlight.count, oldestAge(figures, 150)]).toEqual([1, 50]);
     inFlight.answered(flight);
-    expect([inFlight.count, inFlight.oldestAge(10_000)]).toEqual([1, 0]);
+    expect([inFlight.count, oldestAge(figures, 10_000)]).toEqual([1, -Infinity]);
     inFlight.end();
     expect(inFlight.count).toBe(0);
   });
@@ -17,7 +19,8 @@ describe('what is in flight', () => {
   it('knows the oldest unanswered attempt, in whatever order answers come', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 60 }), (steps) => {
-        const inFlight = new InFlight();
+        const figures = noFigures();
+        const inFlight = new InFlight(figures);
         const model: Flight[] = [];
         steps.forEach((step, now) => {
           if (step < 3 || model.length === 0) {
@@ -27,7 +30,7 @@ describe('what is in flight', () => {
           } else {
             inFlight.answered(model.splice((step * 7 + now) % model.length, 1)[0]!);
           }
-          expect(inFlight.oldestAge(now + 1)).toBe(model.length === 0 ? 0 : now + 1 - model[0]!.startedAt);
+          expect(oldestAge(figures, now + 1)).toBe(model.length === 0 ? -Infinity : now + 1 - model[0]!.startedAt);
         });
       }),
     );

@@ -1,24 +1,35 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededRandom, type Random } from '../../src/core/random.ts';
+import { IN_FLIGHT, LATENCY, noFigures, type Figures } from '../../src/balancer/figures.ts';
+import type { Load } from '../../src/balancer/load.ts';
 import { P2c } from '../../src/balancer/p2c.ts';
 import { noneTried } from './small-cluster.ts';
 
 interface Fake {
   readonly key: string;
-  readonly weight: number;
-  readonly pending: number;
-  load(): number;
+  readonly figures: Figures;
 }
 
 function fake(key: string, load: number, pending = 0): Fake {
-  return { key, weight: 1, pending, load: () => load };
+  const figures = noFigures();
+  figures[LATENCY] = load;
+  figures[IN_FLIGHT] = pending;
+  return { key, figures };
 }
+
+/** Loads that are given, not learnt. */
+const asTheyAre: Load = {
+  weigh: (figures, _now, loads, place) => void (loads[place] = figures[LATENCY]!),
+  latency: (figures) => figures[LATENCY]!,
+  observe: () => {},
+  adopt: () => {},
+};
 
 const room = 64;
 
 function p2c(candidates: readonly Fake[], tried: ReadonlySet<string>, most: number, now: number, random: Random): Fake | undefined {
-  const picker = new P2c<Fake>(random, { choices: () => 2, memory: () => 0 });
+  const picker = new P2c<Fake>(asTheyAre, random, { choices: () => 2, memory: () => 0 });
   picker.use(candidates);
   return picker.pick({ tried }, most, now);
 }
@@ -96,7 +107,7 @@ describe('power of two choices', () => {
   it('draws as many as it is told, each a different one', () => {
     const random = seededRandom(8);
     const candidates = Array.from({ length: 6 }, (_, number) => fake(String(number), number));
-    const picker = new P2c<Fake>(random, { choices: () => 5, memory: () => 0 });
+    const picker = new P2c<Fake>(asTheyAre, random, { choices: () => 5, memory: () => 0 });
     picker.use(candidates);
     // Of five of six, one of the two best is always among them, and the best in five of six.
     const picked = Array.from({ length: 3_000 }, () => picker.pick({ tried: noneTried }, room, 0)!.key);
@@ -109,7 +120,7 @@ describe('a memory of what did well', () => {
   function setUp(count: number, memory = 3) {
     const candidates = Array.from({ length: count }, (_, number) => fake(String(number), 10));
     const options = { memory };
-    const picker = new P2c<Fake>(seededRandom(9), { choices: () => 2, memory: () => options.memory });
+    const picker = new P2c<Fake>(asTheyAre, seededRandom(9), { choices: () => 2, memory: () => options.memory });
     picker.use(candidates);
     const pick = (tried: ReadonlySet<string> = noneTried) => picker.pick({ tried }, room, 0)!.key;
     return { picker, candidates, options, pick };

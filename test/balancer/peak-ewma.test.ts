@@ -3,15 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { defaultServicePolicy, type PeakEwmaKnobs } from '../../src/core/policy.ts';
 import { Fleet } from '../../src/balancer/fleet.ts';
 import { Flight, InFlight } from '../../src/balancer/in-flight.ts';
+import { noFigures } from '../../src/balancer/figures.ts';
 import { PeakEwma } from '../../src/balancer/peak-ewma.ts';
-import { Share, Shares } from '../../src/balancer/shares.ts';
+import { Shares } from '../../src/balancer/shares.ts';
+import { judged } from './judged.ts';
 
 function setUp(mean?: number) {
   const fleet = new Fleet();
   if (mean !== undefined) fleet.latency.observe(mean);
-  const inFlight = new InFlight();
+  const figures = noFigures();
+  const inFlight = new InFlight(figures);
   const world = { fleet, inFlight, knobs: defaultServicePolicy.balancer as PeakEwmaKnobs };
-  return { ...world, world, load: new PeakEwma(() => world.knobs, fleet, inFlight, new Share(new Shares(), inFlight)) };
+  return { ...world, world, load: judged(new PeakEwma(() => world.knobs, fleet, new Shares()), figures) };
 }
 
 const decay = defaultServicePolicy.balancer.decay;
@@ -47,7 +50,7 @@ describe('peak EWMA', () => {
 
   it('presumes an unknown endpoint to be like the others', () => {
     const { load, fleet } = setUp(7);
-    expect([load.latency(5), load.measured]).toEqual([7, false]);
+    expect([load.latency(5), load.measured()]).toEqual([7, false]);
     for (let count = 0; count < 1_000; count += 1) fleet.latency.observe(21);
     expect(load.latency(5)).toBeCloseTo(21, 1);
   });

@@ -2,19 +2,21 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Fleet } from '../../src/balancer/fleet.ts';
 import { Flight, InFlight } from '../../src/balancer/in-flight.ts';
+import { noFigures } from '../../src/balancer/figures.ts';
 import { PeakEwma } from '../../src/balancer/peak-ewma.ts';
 import { Predictive } from '../../src/balancer/predictive.ts';
-import { Share, Shares } from '../../src/balancer/shares.ts';
+import { Shares } from '../../src/balancer/shares.ts';
+import { judged } from './judged.ts';
 import { defaultServicePolicy } from '../../src/core/policy.ts';
-
-const idle = new Flight(0);
 
 function setUp(mean?: number) {
   const fleet = new Fleet();
   if (mean !== undefined) fleet.latency.observe(mean);
-  const inFlight = new InFlight();
-  const load = new Predictive(() => defaultServicePolicy.balancer, fleet, inFlight, new Share(new Shares(), inFlight));
-  return { fleet, inFlight, load, succeed: (latency: number, now: number, flight = idle) => load.observe({ kind: 'success' }, latency, now, flight) };
+  const figures = noFigures();
+  const inFlight = new InFlight(figures);
+  const predictive = new Predictive(() => defaultServicePolicy.balancer, fleet, new Shares());
+  const load = judged(predictive, figures);
+  return { fleet, inFlight, figures, predictive, load, succeed: (latency: number, now: number, before = 0) => load.observe({ kind: 'success' }, latency, now, before) };
 }
 
 describe('predictive', () => {
@@ -39,7 +41,7 @@ describe('predictive', () => {
   it('presumes an unknown endpoint to be like the others, and the initial latency only while nothing was ever measured', () => {
     expect(setUp().load.latency(0)).toBe(30);
     const { load } = setUp(7);
-    expect([load.latency(5), load.measured]).toEqual([7, false]);
+    expect([load.latency(5), load.measured()]).toEqual([7, false]);
   });
 
   it('an endpoint that refuses quickly looks worse with every refusal, and never faster', () => {
@@ -47,7 +49,7 @@ describe('predictive', () => {
     succeed(10, 0);
     let before = load.load(0);
     for (let time = 0; time < 10; time += 1) {
-      load.observe({ kind: 'failure' }, 0.5, 0, idle);
+      load.observe({ kind: 'failure' }, 0.5, 0, 0);
       expect(load.load(0)).toBeGreaterThan(1.2 * before);
       before = load.load(0);
     }
@@ -57,7 +59,7 @@ describe('predictive', () => {
   it('forgives within three times ten seconds', () => {
     const { load, succeed } = setUp(10);
     succeed(10, 0);
-    for (let time = 0; time < 20; time += 1) load.observe({ kind: 'failure' }, 0.5, 0, idle);
+    for (let time = 0; time < 20; time += 1) load.observe({ kind: 'failure' }, 0.5, 0, 0);
     expect(load.load(0)).toBeGreaterThan(50 * 10);
     expect(load.load(30_000)).toBeLessThan(1.2 * 10);
   });
@@ -66,7 +68,7 @@ describe('predictive', () => {
     for (const [retryAfter, least] of [[20_000, 20_000], [86_400_000, 300_000]] as const) {
       const { load, succeed } = setUp(10);
       succeed(10, 0);
-      load.observe({ kind: 'overload', retryAfter }, 1, 0, idle);
+      load.observe({ kind: 'overload', retryAfter }, 1, 0, 0);
       expect(load.load(0)).toBeGreaterThan(least);
       expect(load.load(0)).toBeLessThan(1.3 * least);
       expect(load.load(least + 30_000)).toBeLessThan(1.2 * 10);
@@ -75,12 +77,11 @@ describe('predictive', () => {
 
   it('an attempt that a hedge outran makes it look as slow as it was waited for, and never better', () => {
     const { load, succeed } = setUp(10);
-    const behindFour = Object.assign(new Flight(0), { before: 4 });
-    for (let time = 0; time < 30; time += 1) succeed(10, 0, behindFour);
+    for (let time = 0; time < 30; time += 1) succeed(10, 0, 4);
     const before = load.load(0);
-    load.observe({ kind: 'cancelled', outrun: true }, 5, 0, idle);
+    load.observe({ kind: 'cancelled', outrun: true }, 5, 0, 0);
     expect(load.load(0)).toBe(before);
-    load.observe({ kind: 'cancelled', outrun: true }, 110, 0, idle);
+    load.observe({ kind: 'cancelled', outrun: true }, 110, 0, 0);
     expect(load.latency(0)).toBeCloseTo(10 + 0.3 * 100, 0);
     // It took that long with nothing before it, so an empty queue is no reason to go there.
     expect(load.load(0)).toBeGreaterThan(4 * before);
@@ -91,16 +92,14 @@ describe('predictive', () => {
       const { load, succeed } = setUp(10);
       succeed(20, 0);
       const before = load.load(1);
-      load.observe({ kind }, 9_000, 1, idle);
+      load.observe({ kind }, 9_000, 1, 0);
       expect(load.load(1)).toBe(before);
     }
   });
 
   it('compares what is in flight with what usually is', () => {
     const { load, inFlight } = setUp(10);
-    const busy = new Flight(0);
-    busy.before = 3;
-    load.observe({ kind: 'success' }, 10, 0, busy);
+    load.observe({ kind: 'success' }, 10, 0, 3);
     const flights = [1, 2, 3, 4, 5, 6, 7].map(() => new Flight(0));
     for (const flight of flights.slice(0, 3)) inFlight.begin(flight);
     // As many as when it took 10 ms.
@@ -138,7 +137,7 @@ describe('predictive', () => {
         for (const { kind, latency, after } of history) {
           for (const glance of glances) asked.load.load(now + glance);
           now += after;
-          for (const one of [asked, left]) one.load.observe({ kind }, latency, now, idle);
+          for (const one of [asked, left]) one.load.observe({ kind }, latency, now, 0);
         }
         expect(asked.load.load(now + 777)).toBe(left.load.load(now + 777));
         expect(left.load.load(now)).toBeGreaterThan(0);
@@ -149,22 +148,22 @@ describe('predictive', () => {
 
   it('after it is forgotten it is as unknown as a new one', () => {
     const { load, succeed } = setUp(10);
-    for (let time = 0; time < 20; time += 1) load.observe({ kind: 'failure' }, 1, 0, idle);
-    load.observe({ kind: 'overload', retryAfter: 60_000 }, 1, 0, idle);
+    for (let time = 0; time < 20; time += 1) load.observe({ kind: 'failure' }, 1, 0, 0);
+    load.observe({ kind: 'overload', retryAfter: 60_000 }, 1, 0, 0);
     load.forget();
-    expect([load.load(0), load.measured]).toEqual([10, false]);
+    expect([load.load(0), load.measured()]).toEqual([10, false]);
     succeed(4, 1);
     expect(load.latency(1)).toBe(4);
   });
 
   it('takes over what another kind of estimate knew', () => {
-    const { load, fleet, inFlight } = setUp(10);
+    const { load, fleet, figures, predictive } = setUp(10);
     const knobs = { ...defaultServicePolicy.balancer, decay: 1_000_000 };
-    const other = new PeakEwma(() => knobs, fleet, inFlight, new Share(new Shares(), inFlight));
-    load.adopt(other, 0);
-    expect(load.measured).toBe(false);
-    other.observe({ kind: 'success' }, 70, 0);
-    load.adopt(other, 0);
-    expect([load.measured, load.latency(0)]).toEqual([true, 70]);
+    const other = new PeakEwma(() => knobs, fleet, new Shares());
+    predictive.adopt(figures, other, 0);
+    expect(load.measured()).toBe(false);
+    other.observe(figures, { kind: 'success' }, 70, 0);
+    predictive.adopt(figures, other, 0);
+    expect([load.measured(), load.latency(0)]).toEqual([true, 70]);
   });
 });

@@ -1,0 +1,53 @@
+/**
+ * Figures: what is known of how busy one endpoint is, as numbers side by side.
+ *
+ * A pick reads those of ten endpoints, of which two are drawn from perhaps ten thousand, so what it costs is how many places in memory
+ * it has to wait for. In the fields of objects each fraction is a number object somewhere on the heap; in an array of numbers all are in two
+ * cache lines. Drawing from 10,000 takes half the time it took with objects, and an endpoint half the memory.
+ */
+import type { Millis } from '../core/clock.ts';
+
+export type Figures = number[];
+
+/** Attempts in flight. */
+export const IN_FLIGHT = 0;
+/** When the oldest unanswered attempt began; Infinity where none waits. */
+export const WAITING_SINCE = 1;
+/** When the latency was last measured; −Infinity where it never was. */
+export const SAMPLED_AT = 2;
+/** The latency, as the kind of balancer has it: F of predictive.ts, the peak of peak-ewma.ts. */
+export const LATENCY = 3;
+/** S of predictive.ts, with the number of samples it is made of, and m. */
+export const SLOW_LATENCY = 4;
+export const SAMPLES = 5;
+export const QUEUE = 6;
+/** p of predictive.ts, and when it was last changed. */
+export const SUCCESS = 7;
+export const TRIED_AT = 8;
+/** Until when the endpoint asked to be left alone. */
+export const RESTS_UNTIL = 9;
+/** Of shares.ts. */
+export const WEIGHT = 10;
+export const AHEAD = 11;
+export const AHEAD_AT = 12;
+
+export function noFigures(): Figures {
+  return [0, Infinity, -Infinity, 0, 0, 0, 0, 1, 0, -Infinity, 1, 0, 0];
+}
+
+export function isMeasured(figures: Figures): boolean {
+  return figures[SAMPLED_AT]! !== -Infinity;
+}
+
+/** How long the oldest unanswered attempt has waited; −Infinity where none waits. */
+export function oldestAge(figures: Figures, now: Millis): Millis {
+  return now - figures[WAITING_SINCE]!;
+}
+
+/** Of latency and success nothing is known any more; attempts in flight and shares are what they are. */
+export function forget(figures: Figures): void {
+  figures[SAMPLED_AT] = -Infinity;
+  figures[SAMPLES] = 0;
+  figures[SUCCESS] = 1;
+  figures[RESTS_UNTIL] = -Infinity;
+}
