@@ -1,7 +1,7 @@
 /**
  * The kinds of balancer: what `balancer.type` says, as a way of judging load and a picker, of which a cluster has one each.
  */
-import type { BalancerKnobs, BalancerType } from '../core/policy.ts';
+import type { BalancerKnobs, BalancerType } from '../core/balancer-policy.ts';
 import type { Random } from '../core/random.ts';
 import type { Fleet } from './fleet.ts';
 import { LeastRequest } from './least-request.ts';

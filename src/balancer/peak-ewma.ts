@@ -23,7 +23,7 @@
  */
 import type { Millis } from '../core/clock.ts';
 import type { Outcome } from '../core/outcome.ts';
-import type { PeakEwmaKnobs } from '../core/policy.ts';
+import type { PeakEwmaKnobs } from '../core/balancer-policy.ts';
 import { decay } from './decay.ts';
 import { LATENCY, SAMPLED_AT, forget, isMeasured, oldestAge, type Figures } from './figures.ts';
 import type { Fleet } from './fleet.ts';

@@ -27,7 +27,7 @@
  */
 import type { Millis } from '../core/clock.ts';
 import type { Outcome } from '../core/outcome.ts';
-import type { PredictiveKnobs } from '../core/policy.ts';
+import type { PredictiveKnobs } from '../core/balancer-policy.ts';
 import { decay } from './decay.ts';
 import { LATENCY, QUEUE, RESTS_UNTIL, SAMPLED_AT, SAMPLES, SLOW_LATENCY, SUCCESS, TRIED_AT, forget, isMeasured, oldestAge, type Figures } from './figures.ts';
 import type { Fleet } from './fleet.ts';

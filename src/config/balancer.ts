@@ -6,7 +6,8 @@
  */
 import * as z from 'zod';
 import type { Millis } from '../core/clock.ts';
-import { balancerTypes, defaultServicePolicy } from '../core/policy.ts';
+import { balancerTypes } from '../core/balancer-policy.ts';
+import { defaultServicePolicy } from '../core/policy.ts';
 import { integer, knob, mapping, oneOf, type Kind } from './knob.ts';
 
 const HOUR = 3_600_000;

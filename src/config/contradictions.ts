@@ -2,7 +2,8 @@
  * What two keys say together: an attempt may not take longer than its call, a first wait not longer than the longest. Judged
  * on what holds after inheritance, and told at the key that was written, by whoever wrote last.
  */
-import { balancerTypes, defaultServicePolicy, knobsOfBalancer, type ServicePolicy } from '../core/policy.ts';
+import { balancerTypes, knobsOfBalancer } from '../core/balancer-policy.ts';
+import { defaultServicePolicy, type ServicePolicy } from '../core/policy.ts';
 import { formatDuration } from './duration.ts';
 import type { Path, ProblemList } from './problem.ts';
 import { describeAt } from './schema-problems.ts';

@@ -5,6 +5,7 @@
  * Machines keep memory, never knobs: they are given `() => knobs` and ask at the moment of use, so a reload changes
  * thresholds at once and forgets nothing. Durations are milliseconds, shares are fractions of 1, sizes are bytes.
  */
+import { defaultBalancer, type BalancerKnobs } from './balancer-policy.ts';
 import type { Millis } from './clock.ts';
 import type { ConfirmEmptyKnobs, DiscoveryKnobs, DiscoverySource, LookupSource } from './discovery-source.ts';
 import type { ConcurrencyKnobs, RateLimitKnobs, ThrottleKnobs } from './overload-knobs.ts';
@@ -58,44 +59,6 @@ export interface SubsetKnobs {
   /** Where the replicas of this process's own service are found: the name of its headless Service, or of an SRV record there. */
   readonly peers: Switchable<string>;
 }
-
-/** How the endpoint for an attempt is chosen; the file that explains each is named by it. */
-export const balancerTypes = ['predictive', 'peak-ewma', 'least-request', 'round-robin'] as const;
-export type BalancerType = (typeof balancerTypes)[number];
-
-export interface PredictiveKnobs {
-  /** Endpoints that did well lately and are looked at for every attempt, beside two drawn at random. */
-  readonly memory: number;
-  /** Latency assumed of endpoints while none of the service was ever measured. */
-  readonly initialLatency: Millis;
-}
-
-export interface PeakEwmaKnobs {
-  /** Time constant of forgetting: a spike is mostly gone after three of these. */
-  readonly decay: Millis;
-  /** Latency assumed of endpoints while none of the service was ever measured. */
-  readonly initialLatency: Millis;
-  /** The least a failed attempt counts as, so that refusing quickly does not look fast. */
-  readonly failurePenalty: Millis;
-}
-
-export interface LeastRequestKnobs {
-  /** Endpoints drawn at random, of which the one with the fewest attempts in flight is taken. */
-  readonly choices: number;
-}
-
-/** Which endpoint gets the next attempt. The knobs of all types stand side by side, so that a service may change the type alone. */
-export interface BalancerKnobs extends PredictiveKnobs, PeakEwmaKnobs, LeastRequestKnobs {
-  readonly type: BalancerType;
-}
-
-/** The knobs that each type asks for. */
-export const knobsOfBalancer: { readonly [Type in BalancerType]: readonly Exclude<keyof BalancerKnobs, 'type'>[] } = {
-  predictive: ['memory', 'initialLatency'],
-  'peak-ewma': ['decay', 'initialLatency', 'failurePenalty'],
-  'least-request': ['choices'],
-  'round-robin': [],
-};
 
 export interface RelativeKnobs {
   /** Its success rate is lower than that of the others by more than this … */
@@ -272,7 +235,7 @@ export const defaultServicePolicy = {
   connection: { connectTimeout: 1 * SECOND, keepAlive: 30 * SECOND, maxAge: 5 * MINUTE, maxPerEndpoint: 64 },
   discovery: { refresh: 5 * SECOND, maxStale: 24 * HOUR, confirmEmpty: { answers: 3, over: 10 * SECOND } },
   subset: { size: 20, strategy: 'auto', ordinal: 'auto', peers: 'off' },
-  balancer: { type: 'predictive', memory: 8, decay: 10 * SECOND, initialLatency: 30, failurePenalty: 5 * SECOND, choices: 2 },
+  balancer: defaultBalancer,
   outlier: {
     relative: { gap: 0.2, sigmas: 3, minRequests: 4, fleetAbove: 0.3, window: 10 * SECOND },
     consecutiveFailures: 'off',

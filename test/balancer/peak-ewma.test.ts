@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { defaultServicePolicy, type PeakEwmaKnobs } from '../../src/core/policy.ts';
+import type { PeakEwmaKnobs } from '../../src/core/balancer-policy.ts';
+import { defaultServicePolicy } from '../../src/core/policy.ts';
 import { Fleet } from '../../src/balancer/fleet.ts';
 import { Flight, InFlight } from '../../src/balancer/in-flight.ts';
 import { noFigures } from '../../src/balancer/figures.ts';

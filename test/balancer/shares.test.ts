@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Ticket } from '../../src/balancer/node.ts';
-import { defaultServicePolicy, type BalancerType } from '../../src/core/policy.ts';
+import type { BalancerType } from '../../src/core/balancer-policy.ts';
+import { defaultServicePolicy } from '../../src/core/policy.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { endpointAt, noneTried, SmallCluster } from './small-cluster.ts';
 

@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Ticket } from '../../src/balancer/node.ts';
-import { balancerTypes, defaultServicePolicy, type BalancerType } from '../../src/core/policy.ts';
+import { balancerTypes, type BalancerType } from '../../src/core/balancer-policy.ts';
+import { defaultServicePolicy } from '../../src/core/policy.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import { endpointAt, endpoints, noneTried, SmallCluster } from '../balancer/small-cluster.ts';
 

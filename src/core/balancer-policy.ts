@@ -1,0 +1,54 @@
+/**
+ * The part of the policy that says which endpoint gets the next attempt: the knobs of each kind of balancer, with their meaning and,
+ * once, their default.
+ */
+import type { Millis } from './clock.ts';
+
+/** How the endpoint for an attempt is chosen; the file that explains each is named by it. */
+export const balancerTypes = ['predictive', 'peak-ewma', 'least-request', 'round-robin'] as const;
+export type BalancerType = (typeof balancerTypes)[number];
+
+export interface PredictiveKnobs {
+  /** Endpoints that did well lately and are looked at for every attempt, beside two drawn at random. */
+  readonly memory: number;
+  /** Latency assumed of endpoints while none of the service was ever measured. */
+  readonly initialLatency: Millis;
+}
+
+export interface PeakEwmaKnobs {
+  /** Time constant of forgetting: a spike is mostly gone after three of these. */
+  readonly decay: Millis;
+  /** Latency assumed of endpoints while none of the service was ever measured. */
+  readonly initialLatency: Millis;
+  /** The least a failed attempt counts as, so that refusing quickly does not look fast. */
+  readonly failurePenalty: Millis;
+}
+
+export interface LeastRequestKnobs {
+  /** Endpoints drawn at random, of which the one with the fewest attempts in flight is taken. */
+  readonly choices: number;
+}
+
+/** Which endpoint gets the next attempt. The knobs of all types stand side by side, so that a service may change the type alone. */
+export interface BalancerKnobs extends PredictiveKnobs, PeakEwmaKnobs, LeastRequestKnobs {
+  readonly type: BalancerType;
+}
+
+/** The knobs that each type asks for. */
+export const knobsOfBalancer: { readonly [Type in BalancerType]: readonly Exclude<keyof BalancerKnobs, 'type'>[] } = {
+  predictive: ['memory', 'initialLatency'],
+  'peak-ewma': ['decay', 'initialLatency', 'failurePenalty'],
+  'least-request': ['choices'],
+  'round-robin': [],
+};
+
+const SECOND = 1000;
+
+export const defaultBalancer = {
+  type: 'predictive',
+  memory: 8,
+  decay: 10 * SECOND,
+  initialLatency: 30,
+  failurePenalty: 5 * SECOND,
+  choices: 2,
+} as const satisfies BalancerKnobs;
