@@ -114,6 +114,45 @@ describe('a call that fails', () => {
   });
 });
 
+describe('a call that is hedged', () => {
+  it('has a span for each attempt, in which the loser is no error, and is counted by service alone', async () => {
+    let [requests, hang] = [0, false];
+    // Whoever comes first, once told to, is not answered.
+    const start = () => startServer((_request, response) => {
+      requests += 1;
+      if (hang) hang = false;
+      else response.end('fine');
+    });
+    const pair = [await start(), await start()];
+    const client = meshFor(pair.map((server) => `${server.host}:${server.port}`), { hedge: { after: '40ms', extraLoad: '100%' } });
+    try {
+      await metricReader.forceFlush();
+      metricExporter.reset();
+      // Pays for the hedge to come.
+      await traced('http://reviews/', 2, client);
+      spanExporter.reset();
+      hang = true;
+      const { calls, attempts } = await traced('http://reviews/', 3, client);
+
+      expect(requests).toBe(3);
+      expect(calls[0]!.attributes).toEqual({ 'inmesh.service': 'reviews', 'inmesh.attempts': 2, 'inmesh.outcome': 'success' });
+      expect(calls[0]!.events.map(({ name, attributes }) => [name, attributes])).toEqual([['inmesh.hedge', { 'inmesh.attempt': 2 }]]);
+      expect(attempts.map((span) => span.attributes['http.request.resend_count'])).toEqual([undefined, 1]);
+      expect(attempts.map((span) => span.attributes['http.response.status_code'])).toEqual([undefined, 200]);
+      expect(attempts.map((span) => [span.status, span.attributes['error.type']])).toEqual([[{ code: SpanStatusCode.UNSET }, undefined], [{ code: SpanStatusCode.UNSET }, undefined]]);
+      expect(new Set(attempts.map((span) => span.attributes['network.peer.port'])).size).toBe(2);
+
+      await metricReader.forceFlush();
+      const metricsSeen = metricExporter.getMetrics().flatMap((resource) => resource.scopeMetrics).flatMap((scope) => scope.metrics);
+      const hedges = metricsSeen.filter(({ descriptor }) => descriptor.name === 'inmesh.hedges').flatMap(({ dataPoints }) => dataPoints.map(({ attributes, value }) => [attributes, value]));
+      expect(hedges).toEqual([[{ 'inmesh.service': 'reviews' }, 1]]);
+    } finally {
+      await client.close();
+      await Promise.all(pair.map((server) => server.close()));
+    }
+  });
+});
+
 describe('a trace that is not recorded', () => {
   it('goes on as such, and nobody else records the attempts either', async () => {
     const upper = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', traceFlags: TraceFlags.NONE };
