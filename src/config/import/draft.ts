@@ -23,6 +23,8 @@ export class DraftService {
   /** By name: where each version's endpoints are. */
   readonly versions = new Map<string, Knobs>();
   readonly routes: DraftRoute[] = [];
+  /** For calls that no route matches; without it, they are calls of the service. Stands last, whoever adds routes after it. */
+  unmatched: DraftRoute | undefined;
   readonly knobs: Knobs = {};
   /** Undefined: as its SRV record says. */
   port: number | undefined;
@@ -74,14 +76,15 @@ export class Draft {
     return { version: 1, services };
   }
 
-  #documentOf(name: string, { ref, hosts, versions, routes, knobs, port, ownEndpoints }: DraftService): Knobs {
+  #documentOf(name: string, { ref, hosts, versions, routes, unmatched, knobs, port, ownEndpoints }: DraftService): Knobs {
+    const all = [...routes, ...(unmatched === undefined || routes.some((route) => route['match'] === undefined) ? [] : [unmatched])];
     const names = new Set(hosts.size > 0 ? hosts : [name]);
     if (ref.namespace !== undefined) names.add(`${ref.name}.${ref.namespace}`).add(domainOf(ref));
     return {
       hosts: [...names],
       ...(ownEndpoints ? { discovery: discoveryOf(ref, port) } : {}),
       ...(versions.size === 0 ? {} : { versions: Object.fromEntries([...versions].map(([version, discovery]) => [version, { discovery }])) }),
-      ...(routes.length === 0 ? {} : { routes }),
+      ...(all.length === 0 ? {} : { routes: all }),
       ...knobs,
     };
   }

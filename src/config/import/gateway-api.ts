@@ -37,6 +37,7 @@ export function importHttpRoute(spec: Fields, name: string, namespace: string, d
       if (route !== undefined) service.routes.push(route);
       rule.done();
     }
+    service.unmatched = { name: 'no-rule-matches', fault: answer(404) };
   }
   spec.ignore('useDefaultGateways');
   spec.done();
@@ -57,7 +58,7 @@ function routeOf(rule: Fields, index: number, routeName: string, service: DraftS
   // An empty match is every call, and so is what stands beside it.
   if (matches.length > 0 && !matches.some((match) => Object.keys(match).length === 0)) route['match'] = matches;
   const answers = filtersOf(rule, route, service, namespace, tell);
-  const backends = backendsOf(rule, service, namespace, tell);
+  const backends = backendsOf(rule, route, service, namespace, tell);
   timesOf(rule, route);
   const persistence = rule.fields('sessionPersistence');
   const session = persistence.text('sessionName');
@@ -68,12 +69,14 @@ function routeOf(rule: Fields, index: number, routeName: string, service: DraftS
   }
   persistence.done();
   if (answers) return undefined;
-  if (backends === undefined) {
-    tell(rule.path, 'dropped', 'it has no backend, and would be answered with 500 there');
-    return undefined;
-  }
-  if (backends.size > 0) route['to'] = Object.fromEntries(backends);
+  if (backends === undefined) route['fault'] = answer(500);
+  else if (backends.size > 0) route['to'] = Object.fromEntries(backends);
   return route;
+}
+
+/** What the API says an implementation answers by itself. Here nobody stands between, and it is a fault that is always there. */
+function answer(status: number): Knobs {
+  return { abort: { percent: 100, status } };
 }
 
 function matchOf(match: Fields, tell: Tell): Knobs {
@@ -105,12 +108,15 @@ function matchOf(match: Fields, tell: Tell): Knobs {
 }
 
 /** Whether one of them answers the call, so that there is nothing to send on. */
-function filtersOf(rule: Fields, route: DraftRoute, service: DraftService, namespace: string, tell: Tell): boolean {
+function filtersOf(holder: Fields, route: DraftRoute, service: DraftService, namespace: string, tell: Tell): boolean {
   let answers = false;
   const mirrors: Knobs[] = [];
-  for (const filter of rule.each('filters')) {
+  for (const filter of holder.each('filters')) {
     const type = filter.text('type');
-    if (type === 'RequestHeaderModifier') route['requestHeaders'] = changesOf(filter.fields('requestHeaderModifier'));
+    const twice = (key: string): boolean => route[key] !== undefined;
+    if ((type === 'RequestHeaderModifier' && twice('requestHeaders')) || (type === 'ResponseHeaderModifier' && twice('responseHeaders')) || (type === 'URLRewrite' && twice('rewrite'))) {
+      for (const key of ['requestHeaderModifier', 'responseHeaderModifier', 'urlRewrite']) filter.drop(key, 'there is one of its kind already');
+    } else if (type === 'RequestHeaderModifier') route['requestHeaders'] = changesOf(filter.fields('requestHeaderModifier'));
     else if (type === 'ResponseHeaderModifier') route['responseHeaders'] = changesOf(filter.fields('responseHeaderModifier'));
     else if (type === 'URLRewrite') route['rewrite'] = rewriteOf(filter.fields('urlRewrite'));
     else if (type === 'RequestMirror') mirrors.push(mirrorOf(filter.fields('requestMirror'), service, namespace));
@@ -169,12 +175,14 @@ function mirrorOf(mirror: Fields, service: DraftService, namespace: string): Kno
 }
 
 /** Weights by version; none: the service itself; undefined: there is nothing to send to. */
-function backendsOf(rule: Fields, service: DraftService, namespace: string, tell: Tell): ReadonlyMap<string, number> | undefined {
+function backendsOf(rule: Fields, route: DraftRoute, service: DraftService, namespace: string, tell: Tell): ReadonlyMap<string, number> | undefined {
   const refs = rule.each('backendRefs');
   const weights = new Map<string, number>();
   for (const ref of refs) {
     const weight = ref.number('weight') ?? 1;
-    ref.drop('filters', 'headers are changed for a route, not for one of its backends');
+    // Of an only backend they are those of the route.
+    if (refs.length === 1) filtersOf(ref, route, service, namespace, tell);
+    else ref.drop('filters', 'they are for a route, not for one of its backends');
     const kind = ref.text('kind') ?? 'Service';
     if (kind !== 'Service') {
       tell(ref.path, 'dropped', `${kind}: backends are Services`);
