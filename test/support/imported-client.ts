@@ -16,8 +16,9 @@ export async function importedClient(
   backends: EchoBackends,
   backendOf: (service: string, version: string) => string,
   options: Partial<MeshOptions> = {},
+  namespace = 'default',
 ): Promise<ImportedClient> {
-  const { document } = importManifests(files, 'default');
+  const { document } = importManifests(files, namespace);
   const services = document['services'] as Record<string, { discovery?: object; versions?: Record<string, { discovery: object }> }>;
   for (const [name, service] of Object.entries(services)) {
     for (const [version, each] of Object.entries(service.versions ?? {})) each.discovery = { endpoints: [await backends.addressOf(backendOf(name, version))] };
