@@ -186,6 +186,49 @@ describe('concurrency limit', () => {
   });
 });
 
+describe('with an adaptive limit', () => {
+  const adaptive: ConcurrencyKnobs = { ...enforced(100, 50), adaptive: { type: 'aimd', min: 4, initial: 4, tolerance: 1.5 } };
+
+  it('says that it was that limit, and what it is', async () => {
+    const { limit, start, world } = setUp({ ...adaptive, queue: 0 });
+    for (let index = 0; index < 4; index += 1) start();
+    const refused = start();
+    await settle();
+    expect(refused.error).toMatchObject({ shedBy: 'concurrency.adaptive' });
+    expect(limit.snapshot()).toEqual({ inFlight: 4, queued: 0, limit: 4, adaptive: { type: 'aimd', limit: 4, base: undefined, samples: 0 } });
+    world.knobs = enforced(100, 0);
+    expect(limit.snapshot()).toMatchObject({ limit: 100, adaptive: undefined });
+  });
+
+  it('lets a burst wait, but of a queue that was not empty for a second keeps no more calls than the limit, the lowest going first', async () => {
+    const { clock, limit, startAs } = setUp(adaptive);
+    for (let index = 0; index < 34; index += 1) startAs('critical');
+    const low = startAs('sheddable');
+    expect(limit.queued).toBe(31);
+    await clock.advance(999);
+    startAs('critical');
+    expect(limit.queued).toBe(32);
+    await clock.advance(1);
+    startAs('critical');
+    await settle();
+    expect(limit.queued).toBe(4);
+    expect(low.error).toMatchObject({ code: 'OVERLOADED' });
+  });
+
+  it('a queue that was empty in between is a new one', async () => {
+    const { clock, limit, begun, startAs } = setUp(adaptive);
+    for (let index = 0; index < 5; index += 1) startAs('critical');
+    await clock.advance(900);
+    begun[0]!.fail(cancelled);
+    await settle();
+    expect(limit.queued).toBe(0);
+    for (let index = 0; index < 20; index += 1) startAs('critical');
+    await clock.advance(900);
+    startAs('critical');
+    expect(limit.queued).toBe(21);
+  });
+});
+
 describe('criticality', () => {
   it('of a limit, the lower tiers may fill a part, while a higher one is in use', async () => {
     const { limit, startAs } = setUp(enforced(100, 0));
