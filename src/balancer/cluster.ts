@@ -83,7 +83,7 @@ export class Cluster {
     this.#deps = deps;
     this.#applied = knobs();
     this.#directory = new Directory(deps.identity);
-    this.#subset = new Subset({ outOfUse: (entry) => this.#outOfUse(entry), position: deps.position ?? (() => nowhere) });
+    this.#subset = new Subset({ outOfUse: (entry) => this.#outOfUse(entry), position: deps.position ?? (() => nowhere), random });
     this.#firstAnswer = new FirstAnswer(service, clock);
     const outlier = () => knobs().outlier;
     const moved = (now: Millis) => this.#moved(now);
@@ -184,7 +184,7 @@ export class Cluster {
 
   /** How large the subset is, and why these. */
   subset(): SubsetSnapshot {
-    return this.#subset.snapshot();
+    return this.#subset.snapshot(this.#deps.clock.now());
   }
 
   /** What is known of each endpoint of the subset, as plain data. */
@@ -223,9 +223,10 @@ export class Cluster {
 
   /** Nodes came out of use or back, or time has passed. */
   #moved(now: Millis): void {
+    const reason = this.#subset.reason(now);
     const members = this.#subset.review(now);
     if (members === undefined) this.#choose(now);
-    else this.#use(members, 'health', now);
+    else this.#use(members, reason, now);
   }
 
   #outOfUse({ node }: Entry): boolean {

@@ -14,6 +14,8 @@ export class Entry {
   readonly key: EndpointKey;
   /** Its place in this client's own order of all endpoints; higher goes first. */
   readonly score: number;
+  /** The answer that named it first. */
+  readonly born: number;
   /** As the newest answer has it. */
   endpoint: Endpoint;
   /** As an answer said it that knew names: while another source stands in (A records have no names of pods), it is still true. */
@@ -30,7 +32,7 @@ export class Entry {
     this.endpoint = endpoint;
     this.ordinal = endpoint.ordinal;
     this.score = score;
-    this.answer = answer;
+    this.answer = this.born = answer;
   }
 
   /** An answer names it again. */

@@ -16,6 +16,7 @@ import type { Fleet } from './fleet.ts';
 import { HealthRecord } from './health-record.ts';
 import { Flight, InFlight } from './in-flight.ts';
 import type { Load } from './load.ts';
+import type { LoadReport } from './load-report.ts';
 import type { FleetTally } from './matched.ts';
 import type { Candidate, Picker } from './picker.ts';
 import type { Shares } from './shares.ts';
@@ -90,6 +91,8 @@ export class Node implements Candidate {
   endpoint: Endpoint;
   /** Moved by ejection.ts alone. */
   ejection: EjectionState = neverEjected;
+  /** What it last said of its own load. */
+  report: LoadReport | undefined = undefined;
   /** Attempts with each outcome, since this process knows the endpoint. */
   readonly totals: Record<OutcomeKind, number> = { success: 0, failure: 0, overload: 0, local: 0, cancelled: 0 };
   readonly #context: NodeContext;

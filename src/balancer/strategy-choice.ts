@@ -3,10 +3,12 @@
  *
  *     deterministic   this process has a number, and all endpoints have one     lots.ts
  *                     this process knows its peers, or has one number of n      peer-share.ts
+ *     load-aware      endpoints report their connections                        load-aware.ts
  *     rendezvous      nothing need be known                                     rendezvous.ts
  *
- * `auto` takes the first of these that can be had. One that was asked for and cannot be had is replaced by rendezvous, and
- * `inspect()` says why: an uneven subset serves, an empty one does not.
+ * `auto` takes the first of these that can be had. One that was asked for and cannot be had is replaced by the next, and `inspect()`
+ * says why: an uneven subset serves, an empty one does not. The last two need not be told apart here: load-aware is rendezvous until
+ * the first report comes.
  */
 import type { SubsetKnobs, SubsetStrategyName, Switchable } from '../core/policy.ts';
 import type { Entry } from './directory.ts';
@@ -14,20 +16,21 @@ import type { Position } from './position.ts';
 
 export type Choice =
   | { readonly kind: 'off'; readonly why: string }
-  | { readonly kind: 'rendezvous'; readonly why: string }
+  | { readonly kind: 'rendezvous' | 'load-aware'; readonly why: string }
   | { readonly kind: 'lots'; readonly index: number; readonly set: string; readonly why: string }
   | { readonly kind: 'peer-share'; readonly own: string; readonly peers: readonly string[]; readonly why: string };
 
 export function choiceOf(knobs: Switchable<SubsetKnobs>, { ordinal, peers, why }: Position, entries: readonly Entry[]): Choice {
   if (knobs === 'off' || knobs.strategy === 'off') return { kind: 'off', why: 'as the policy says' };
   if (knobs.strategy === 'rendezvous') return { kind: 'rendezvous', why: 'as the policy says' };
+  if (knobs.strategy === 'load-aware') return { kind: 'load-aware', why: 'as the policy says' };
   if (ordinal !== undefined) {
     const { index, set, of } = ordinal;
     if (areNumbered(entries)) return { kind: 'lots', index, set, why: `this is number ${index} of ${set}, and the endpoints are numbered` };
     if (of !== undefined) return { kind: 'peer-share', ...numbers(index, of, set), why: `this is number ${index} of ${of} in ${set}` };
   }
   if (peers !== undefined) return { kind: 'peer-share', own: peers.own, peers: peers.all, why: `this is ${peers.own} of ${peers.all.length} peers` };
-  return { kind: 'rendezvous', why: ordinal === undefined ? why : 'the endpoints are not numbered, and nobody said how many replicas there are' };
+  return { kind: 'load-aware', why: ordinal === undefined ? why : 'the endpoints are not numbered, and nobody said how many replicas there are' };
 }
 
 /** As policies call it. */

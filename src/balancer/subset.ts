@@ -10,8 +10,11 @@
  * there has been reason for another one for a while.
  */
 import type { Millis } from '../core/clock.ts';
+import type { SubsetReason } from '../core/events.ts';
 import type { SubsetKnobs, Switchable } from '../core/policy.ts';
+import type { Random } from '../core/random.ts';
 import type { Entry } from './directory.ts';
+import { connectionsOf, LoadAware } from './load-aware.ts';
 import { Lots } from './lots.ts';
 import { PeerShare } from './peer-share.ts';
 import type { Position } from './position.ts';
@@ -38,6 +41,7 @@ export interface SubsetDeps {
   /** No traffic can go there now, for health or for an ejection. */
   readonly outOfUse: (entry: Entry) => boolean;
   readonly position: () => Position;
+  readonly random: Random;
 }
 
 /** A subset that is so young has few connections to lose, and what is known of peers may come a moment after the endpoints. */
@@ -92,6 +96,13 @@ export class Subset {
     return this.#inUse(now);
   }
 
+  /** What `review` would find reason in. */
+  reason(now: Millis): SubsetReason {
+    const groups = [...this.#groups.values()];
+    if (groups.some(({ strategy }) => now >= strategy.dueAt)) return 'load';
+    return groups.some((group) => now >= dueAt(group)) ? 'position' : 'health';
+  }
+
   /** Members came out of use or back, or time has passed: the subset, if that changes it. */
   review(now: Millis): readonly Entry[] | undefined {
     let changed = false;
@@ -107,14 +118,15 @@ export class Subset {
     return undefined;
   }
 
-  snapshot(): SubsetSnapshot {
+  snapshot(now: Millis): SubsetSnapshot {
     const groups = [...this.#groups.values()];
     const sum = (of: (group: Group) => number) => groups.reduce((total, group) => total + of(group), 0);
     const standIns = sum((group) => group.standIns);
-    const choice = groups[0]?.choice ?? undecided;
+    const { choice, order: { members } } = groups[0] ?? newGroup(now);
+    const silent = choice.kind === 'load-aware' && !members.some((entry) => connectionsOf(entry, now) !== undefined);
     return {
-      strategy: strategyName(choice),
-      why: choice.why,
+      strategy: silent ? 'rendezvous' : strategyName(choice),
+      why: silent ? `${choice.why}; no endpoint reports its connections` : choice.why,
       total: sum(({ entries }) => entries.length),
       size: sum(({ order }) => order.members.length) + standIns,
       standIns,
@@ -135,7 +147,7 @@ export class Subset {
       if (now < group.doubtedSince + SETTLE) return;
     }
     group.doubtedSince = undefined;
-    if (!sameChoice(choice, group.choice)) group.strategy = strategyFor(choice, group.strategy);
+    if (!sameChoice(choice, group.choice)) group.strategy = strategyFor(choice, group.strategy, group.order.members, this.#deps.random);
     group.choice = choice;
   }
 
@@ -169,11 +181,13 @@ function dueAt({ strategy, doubtedSince }: Group): Millis {
   return Math.min(strategy.dueAt, doubtedSince === undefined ? Infinity : doubtedSince + SETTLE);
 }
 
-/** `before` goes on where it can. */
-function strategyFor(choice: Choice, before: SubsetStrategy): SubsetStrategy {
+/** `before` goes on where it can; `members` are those of it. */
+function strategyFor(choice: Choice, before: SubsetStrategy, members: readonly Entry[], random: Random): SubsetStrategy {
   switch (choice.kind) {
     case 'off':
       return everything;
+    case 'load-aware':
+      return new LoadAware(random, members);
     case 'rendezvous':
       return rendezvousStrategy;
     case 'lots':

@@ -21,7 +21,7 @@ export function subsetKnobs() {
       strategy: knob(
         oneOf(...subsetStrategyNames),
         subset.strategy,
-        'How they are chosen: `deterministic` evenly, where both sides are numbered or peers are known; `rendezvous` by chance, the same for the same client; `auto` the best that can be had.',
+        'How they are chosen: `deterministic` evenly, where both sides are numbered or peers are known; `load-aware` by what they report of their connections; `rendezvous` by chance, the same for the same client; `auto` the best that can be had.',
       ),
       ordinal: knob(ordinal(), subset.ordinal, 'The number of this process among its replicas. `auto`: as its name says, if it is a pod of a StatefulSet.'),
       peers: knob(

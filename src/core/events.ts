@@ -80,8 +80,11 @@ export type MeshEventName = keyof MeshEventMap;
  */
 export type EjectionReason = 'outlier' | 'unreachable' | 'consecutive-failures' | 'success-rate' | 'trial-failed';
 
-/** Why the subset changed: what there is did · a member came out of use, or has been back for a while · what the policy wants did · who the peers are did. */
-export type SubsetReason = 'discovery' | 'health' | 'policy' | 'position';
+/**
+ * Why the subset changed: what there is did · a member came out of use, or has been back for a while · what the policy wants did · who the peers are did · a member has more
+ * connections than others.
+ */
+export type SubsetReason = 'discovery' | 'health' | 'policy' | 'position' | 'load';
 
 /**
  * Why no hedge was sent: the service says that it is full · the request body is not whole in memory · every endpoint that could

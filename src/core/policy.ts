@@ -36,8 +36,8 @@ export interface ConnectionKnobs {
   readonly maxPerEndpoint: number;
 }
 
-export type SubsetStrategyName = 'auto' | 'deterministic' | 'rendezvous' | 'off';
-export const subsetStrategyNames = ['auto', 'deterministic', 'rendezvous', 'off'] as const;
+export const subsetStrategyNames = ['auto', 'deterministic', 'load-aware', 'rendezvous', 'off'] as const;
+export type SubsetStrategyName = (typeof subsetStrategyNames)[number];
 
 export interface OrdinalKnobs {
   /** From 0 on. */
@@ -51,7 +51,7 @@ export interface SubsetKnobs {
   readonly size: number;
   /**
    * `rendezvous`: by chance, the same for the same client · `deterministic`: an even share, where both sides have numbers or this process
-   * knows its peers, else rendezvous · `auto`: the best of these that can be had · `off`: all.
+   * knows its peers · `load-aware`: rendezvous that moves away from endpoints that report more connections than others · `auto`: the best of these that can be had · `off`: all.
    */
   readonly strategy: SubsetStrategyName;
   /** The number of this process among the replicas of its service. `auto`: as its instance name says, where a StatefulSet named it. */

@@ -55,6 +55,15 @@ describe('balance', () => {
     expect(transport.sent).toEqual(['10.0.0.0']);
   });
 
+  it('hears what an endpoint says of its connections, and keeps it while replies say nothing', async () => {
+    const { world, outcomeOf } = setUp(30);
+    expect(world.cluster.subset().strategy).toBe('rendezvous');
+    await outcomeOf(new FakeReply(200, { 'endpoint-load-metrics': 'TEXT named_metrics.conns=12' }));
+    expect(world.cluster.subset().strategy).toBe('load-aware');
+    for (let time = 0; time < 40; time += 1) await outcomeOf(new FakeReply(200, { 'endpoint-load-metrics': 'unreadable' }));
+    expect(world.cluster.subset().strategy).toBe('load-aware');
+  });
+
   it('sends a retry somewhere else', async () => {
     const { service, transport, clock } = setUp(2);
     for (let time = 0; time < 20; time += 1) {

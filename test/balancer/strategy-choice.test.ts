@@ -31,7 +31,7 @@ describe('the strategy of a subset', () => {
     expect(strategyName(choiceOf('off', nowhere, numbered))).toBe('off');
   });
 
-  it('is rendezvous where one side is not numbered, and says which', () => {
+  it('is load-aware, which is rendezvous until somebody reports connections, where one side is not numbered, and says which', () => {
     expect(why({}, entries([0, 1, undefined]))).toBe('the endpoints are not numbered, and nobody said how many replicas there are');
     expect(why({ strategy: 'deterministic' }, numbered, pod)).toBe('the instance name shop-7d9c6b5f4-x2x9z has no ordinal and subset.peers is off');
     expect(why({ ordinal: 'off' })).toBe('subset.ordinal is off and subset.peers is off');
@@ -39,8 +39,8 @@ describe('the strategy of a subset', () => {
   });
 
   it('takes no numbers for such that two endpoints share, or that are mostly missing', () => {
-    expect(strategy({}, entries([0, 1, 1]))).toBe('rendezvous');
-    expect(strategy({}, entries([0, 1, 900]))).toBe('rendezvous');
+    expect(strategy({}, entries([0, 1, 1]))).toBe('load-aware');
+    expect(strategy({}, entries([0, 1, 900]))).toBe('load-aware');
     expect(strategy({}, entries([0, 2, 4, 6]))).toBe('deterministic');
   });
 
@@ -54,7 +54,8 @@ describe('the strategy of a subset', () => {
     expect(choice({}, unnumbered, pod, peers)).toMatchObject({ kind: 'peer-share', own: '10.1.0.7', peers: peers.all });
     expect(choice({}, unnumbered, self, peers)).toMatchObject({ kind: 'peer-share', own: '10.1.0.7' });
     expect(choice({ ordinal: { index: 1, of: 3 } }, unnumbered, pod, peers)).toMatchObject({ kind: 'peer-share', own: 'shop-1', peers: ['shop-0', 'shop-1', 'shop-2'] });
-    expect(choice({ ordinal: { index: 1 } }, unnumbered)).toMatchObject({ kind: 'rendezvous' });
+    expect(choice({ ordinal: { index: 1 } }, unnumbered)).toMatchObject({ kind: 'load-aware' });
+    expect(strategy({ strategy: 'load-aware' }, unnumbered, pod, peers)).toBe('load-aware');
     expect(strategy({ strategy: 'deterministic' }, unnumbered, pod, peers)).toBe('deterministic');
     expect(why({}, unnumbered, pod, { kind: 'unknown', why: 'nobody is there' })).toBe('the instance name shop-7d9c6b5f4-x2x9z has no ordinal and nobody is there');
   });

@@ -2,6 +2,7 @@
 import type { Millis } from '../../src/core/clock.ts';
 import type { Endpoint } from '../../src/core/endpoint.ts';
 import type { SubsetKnobs } from '../../src/core/policy.ts';
+import { seededRandom } from '../../src/core/random.ts';
 import { Directory } from '../../src/balancer/directory.ts';
 import { positionOf } from '../../src/balancer/position.ts';
 import { Subset } from '../../src/balancer/subset.ts';
@@ -22,6 +23,8 @@ export interface Contender {
 export const contenders: readonly Contender[] = [
   // Binomial: 80 ± 8 each; of a hundred draws hardly any is beyond four standard deviations.
   { name: 'rendezvous', strategy: 'rendezvous', numbered: false, members: [20, 20], unevenness: 1.45 },
+  // Without reports: as rendezvous.
+  { name: 'load-aware', strategy: 'load-aware', numbered: false, members: [20, 20], unevenness: 1.45 },
   { name: 'deterministic, by lots', strategy: 'deterministic', numbered: true, members: [20, 20], unevenness: 1.001 },
   // Each endpoint has its 80, but for clients that take no more or no fewer than they may.
   { name: 'deterministic, by peers', strategy: 'deterministic', numbered: false, peers: 400, members: [10, 30], unevenness: 1.02 },
@@ -39,7 +42,7 @@ export class SubsetClient {
 
   constructor(contender: Contender, number: number, size = 20) {
     this.#directory = new Directory(`shop/shop-${number}`);
-    this.#subset = new Subset({ outOfUse: ({ key }) => this.outOfUse.has(key), position: () => positionOf(this.#knobs, { service: 'shop', instance: `shop-${number}` }, undefined) });
+    this.#subset = new Subset({ outOfUse: ({ key }) => this.outOfUse.has(key), position: () => positionOf(this.#knobs, { service: 'shop', instance: `shop-${number}` }, undefined), random: seededRandom(number) });
     this.#knobs = { size, strategy: contender.strategy, ordinal: contender.peers === undefined ? 'auto' : { index: number, of: contender.peers }, peers: 'off' };
   }
 

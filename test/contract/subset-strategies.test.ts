@@ -130,7 +130,7 @@ describe.each(contenders)('the subset strategy $name', (contender) => {
       one.now += STEP_BACK_AFTER / 2;
       if (time % 2 === 0) one.outOfUse.delete(key!);
       else one.outOfUse.add(key!);
-      expect(one.review()).toBe(replaced);
+      expect(one.review()).toEqual(replaced);
     }
   });
 
