@@ -16,8 +16,8 @@
  *
  *                       most/mean   100→101 endpoints   101→100
  *     lots                1.00           1 %              1 %
- *     SRE book            1.00          59 %             79 %
- *     rendezvous          1.5            1 %              1 %
+ *     SRE book            1.00          60 %             60 %
+ *     rendezvous          1.58           1 %              1 %
  *
  * The trade: both sides have to have numbers, and with fewer clients than it takes to fill a few lots the last ones are uneven.
  */

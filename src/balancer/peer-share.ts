@@ -18,12 +18,12 @@
  *
  *                                                       most     100→101    101→100    restart
  *     peer share                                        1.11       1.0 %      0.0 %      1.0
- *     rendezvous                                        1.5        1.0 %      1.1 %      2.0
- *     endpoints ranked by hash, then lots               1.0       21   %     72   %     86
- *     lots of clients share an order, cut in windows    1.0        3.0 %     78   %      5.9
- *     as before, windows begin at fixed places          1.22       1.0 %      1.0 %      2.0
- *     bounded loads of 1.1 (peer share, size ≤ 22)      1.10       1.6 %      0.7 %      2.2
- *     each client takes the 20 that rank it highest     1.22       0.9 %      1.0 %      2.0
+ *     rendezvous                                        1.58       0.8 %      0.8 %      2.0
+ *     lots of clients share an order, cut in windows    1.00       3.1 %      3.1 %      5.9
+ *     as before, windows begin at fixed places          1.20       1.0 %      1.0 %      2.0
+ *     peer share, no client more than 1.1 of its size   1.10       1.7 %      0.7 %      2.2
+ *     each client takes the 20 that rank it highest     1.17       1.0 %      1.0 %      2.0
+ *     the SRE book's, endpoints sorted                  1.00      48   %     48   %     93
  *
  * The trade: it has to know its peers. Where two clients see different ones for a while, the endpoints between them have one
  * connection more or less.
