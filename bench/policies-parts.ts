@@ -116,7 +116,7 @@ function layers(policy: ServicePolicy) {
 
   const attempt: [string, Layer<Attempt>][] = [
     ['trace of the attempt', traceAttempts()],
-    ['propagation', propagation(clock)],
+    ['propagation', propagation()],
     ['attempt timeout', attemptTimeout(timeouts)],
     ['circuit', circuit.layer],
   ];

@@ -140,7 +140,7 @@ export class RunningCluster {
       // Faults and evidence: below what they exercise, above what they must not touch.
       between,
       // Below whatever takes time, so that what it says remains does remain.
-      propagation(clock),
+      propagation(),
       // Directly above the balancer: what it records is one try at one endpoint.
       traceAttempts(),
     )(balance(this.cluster, this.transport, clock));

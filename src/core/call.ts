@@ -117,6 +117,8 @@ export interface Attempt {
   readonly call: Call;
   /** 1 for the first. */
   readonly number: number;
+  /** When it began. Layers that are reached at once take it for now: asking the clock costs more than most of them do. */
+  readonly startedAt: Millis;
   readonly cancellation: Cancellation;
   /** Set by the balancer before the transport is called. */
   endpoint: Endpoint | undefined;

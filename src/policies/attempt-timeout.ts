@@ -19,10 +19,10 @@ export function attemptTimeout(timeouts: Timeouts): Layer<Attempt> {
       const { call } = attempt;
       const limit = call.policy.attemptTimeout;
       if (limit === 'off') return next(attempt);
-      const now = timeouts.clock.now();
-      if (now + limit >= call.deadline) return next(attempt);
+      const { startedAt } = attempt;
+      if (startedAt + limit >= call.deadline) return next(attempt);
       const entry = new AttemptTimeout(attempt, limit, timeouts);
-      timeouts.begin(entry, limit, now);
+      timeouts.begin(entry, limit, startedAt);
       const result = next(attempt);
       const over = (): void => timeouts.end(entry);
       // Beside the result, not in its way: whoever awaits it is not made to wait for this.

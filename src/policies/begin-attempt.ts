@@ -15,6 +15,7 @@ export function beginAttempt(call: Call, now: Millis): Attempt {
   return {
     call,
     number: call.attempts,
+    startedAt: now,
     cancellation: new Cancellation(call.cancellation),
     endpoint: undefined,
     uploadedAt: undefined,

@@ -79,9 +79,8 @@ export class Hedging implements RoundOwner {
 
   /** Sends this attempt, and up to `left` hedges beside it when it takes long. Never rejects: an error is a result. */
   run(first: Attempt, next: Service<Attempt>, knobs: HedgeKnobs, left: number): Promise<RoundResult> {
-    const { service, clock, emit } = this.#deps;
-    const { call } = first;
-    const now = clock.now();
+    const { service, emit } = this.#deps;
+    const { call, startedAt: now } = first;
     if (!mayBeHedged(call)) return this.#alone(first, next, undefined);
     const delay = this.#delays.delay(knobs.after, now);
     if (delay === undefined || left <= 0 || now + delay >= call.deadline) return this.#alone(first, next, now);
@@ -103,7 +102,8 @@ export class Hedging implements RoundOwner {
       result = { attempt, reply: undefined, error };
     }
     const { reply, error } = result;
-    this.ended(result, measuredFrom === undefined ? undefined : this.#deps.clock.now() - (attempt.uploadedAt ?? measuredFrom));
+    const now = this.#deps.clock.now();
+    this.ended(result, measuredFrom === undefined ? undefined : now - (attempt.uploadedAt ?? measuredFrom), now);
     return { attempt, reply, error, sent: reply === undefined ? evidence(error) : 'yes', hedges: 0 };
   }
 
@@ -126,17 +126,17 @@ export class Hedging implements RoundOwner {
     return enforced ? beginAttempt(call, now) : undefined;
   }
 
-  ended({ reply, error }: Result, elapsed: Millis | undefined): void {
-    const { clock } = this.#deps;
+  ended({ reply, error }: Result, elapsed: Millis | undefined, now: Millis): void {
     if (reply !== undefined) {
-      const { kind, retryAfter = 0 } = classifyReply(reply, clock.wall());
-      if (kind === 'overload') this.#pausedUntil = clock.now() + Math.min(PAUSE_AT_MOST, Math.max(PAUSE_AT_LEAST, retryAfter));
+      const { kind } = classifyReply(reply, 0);
+      // Only a Retry-After that is a date needs the time of day.
+      if (kind === 'overload') this.#pausedUntil = now + Math.min(PAUSE_AT_MOST, Math.max(PAUSE_AT_LEAST, classifyReply(reply, this.#deps.clock.wall()).retryAfter ?? 0));
       if (kind !== 'success') return;
     } else if (!(error instanceof MeshError && error.code === 'ATTEMPT_TIMEOUT')) {
       return;
     }
     // A failure is over soon and says nothing of how long an answer takes; a timeout says that it takes longer than this.
-    if (elapsed !== undefined) this.#delays.record(elapsed, clock.now());
+    if (elapsed !== undefined) this.#delays.record(elapsed, now);
   }
 
   /** One that was cut off early says nothing: it might have been quick. The others took at least this long. */

@@ -10,17 +10,17 @@
  *  - `critical` is what a call is where nobody says, and so is not said. What the caller wrote into the header himself goes before what he inherited.
  */
 import type { Attempt, HeaderList, Layer } from '../core/call.ts';
-import type { Clock, Millis } from '../core/clock.ts';
+import type { Millis } from '../core/clock.ts';
 import {
   ATTEMPT_COUNT_HEADER, CRITICALITY_HEADER, EXPECTED_TIMEOUT_HEADER, formatGrpcTimeout, GRPC_TIMEOUT_HEADER, parseExpectedTimeout, parseGrpcTimeout,
 } from '../core/context-headers.ts';
 import { DEFAULT_CRITICALITY } from '../core/criticality.ts';
 
-export function propagation(clock: Clock): Layer<Attempt> {
+export function propagation(): Layer<Attempt> {
   return (next) =>
     function propagate(attempt) {
       const { propagate } = attempt.call.policy;
-      if (propagate.deadline) addTimeout(attempt, clock.now());
+      if (propagate.deadline) addTimeout(attempt, attempt.startedAt);
       if (propagate.retryAttempt) attempt.headers.push(ATTEMPT_COUNT_HEADER, String(attempt.number + (attempt.call.servingRetry ? 1 : 0)));
       if (propagate.criticality) addCriticality(attempt);
       return next(attempt);
@@ -33,12 +33,19 @@ function addTimeout({ call, headers }: Attempt, now: Millis): void {
   // At least 1: a server might read 0 as "no limit".
   const whole = Math.max(1, Math.floor(remaining));
   const own = valueOf(request.headers, EXPECTED_TIMEOUT_HEADER);
-  headers.push(EXPECTED_TIMEOUT_HEADER, String(Math.min(whole, (own !== undefined && parseExpectedTimeout(own)) || whole)));
+  headers.push(EXPECTED_TIMEOUT_HEADER, String(own === undefined ? whole : Math.min(whole, parseExpectedTimeout(own) ?? whole)));
+  // Both names are of one length, so requests that have nothing of it are done with after one look at each header.
+  if (!hasNameOfLength(request.headers, GRPC_TIMEOUT_HEADER.length)) return;
   const ownGrpc = valueOf(request.headers, GRPC_TIMEOUT_HEADER);
   if (ownGrpc === undefined && valueOf(request.headers, 'content-type')?.startsWith('application/grpc') !== true) return;
   // Theirs as they wrote it, where it is the shorter: it may be in finer units.
   const theirs = ownGrpc === undefined ? undefined : parseGrpcTimeout(ownGrpc);
   headers.push(GRPC_TIMEOUT_HEADER, theirs !== undefined && theirs <= remaining ? ownGrpc! : formatGrpcTimeout(remaining));
+}
+
+function hasNameOfLength(headers: HeaderList, length: number): boolean {
+  for (let index = 0; index + 1 < headers.length; index += 2) if (headers[index]!.length === length) return true;
+  return false;
 }
 
 function addCriticality({ call, headers }: Attempt): void {

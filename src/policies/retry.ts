@@ -88,10 +88,11 @@ export function retry({ clock, random, budget, emit, observer, hedging }: RetryD
       let delay: Millis = 0;
       let retries = 0;
       let hedges = 0;
-      budget.called(clock.now());
+      let now = clock.now();
+      budget.called(now);
       try {
         for (;;) {
-          const first = beginAttempt(call, clock.now());
+          const first = beginAttempt(call, now);
           let result: RoundResult;
           if (hedging !== undefined && hedge !== 'off') {
             result = await hedging.run(first, next, hedge, hedge.max - hedges);
@@ -131,6 +132,7 @@ export function retry({ clock, random, budget, emit, observer, hedging }: RetryD
           call.request.body?.rewind();
           reply?.discard();
           await sleep(clock, delay, call.cancellation);
+          now = clock.now();
         }
       } catch (error) {
         if (error instanceof MeshError) {

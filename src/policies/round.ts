@@ -42,8 +42,8 @@ export interface RoundOwner {
   readonly timeouts: Timeouts;
   /** It is time for a hedge: one that has begun and is to be sent, or undefined, and then there will be none. */
   hedge(call: Call, delay: Millis): Attempt | undefined;
-  /** An attempt ended after so long. */
-  ended(result: Result, elapsed: Millis): void;
+  /** An attempt ended after so long, now. */
+  ended(result: Result, elapsed: Millis, now: Millis): void;
   /** One was given up after so long. How much longer it would have taken, nobody knows. */
   lost(elapsed: Millis, delay: Millis): void;
 }
@@ -68,8 +68,8 @@ export class Round extends Timeout {
   readonly #delay: Millis;
   readonly #most: number;
   readonly #decided: (result: RoundResult) => void;
-  /** When each of those that run began. */
-  readonly #running = new Map<Attempt, Millis>();
+  /** Nearly always one, and never many. */
+  readonly #running: Attempt[] = [];
   #phase: Phase = { kind: 'watching', hedges: 0 };
   #sent: Sent = 'no';
 
@@ -86,7 +86,7 @@ export class Round extends Timeout {
 
   begin(now: Millis): void {
     this.#owner.timeouts.begin(this, this.#delay, now);
-    this.#send(this.#first, now);
+    this.#send(this.#first);
   }
 
   override expired(late: Millis): void {
@@ -107,7 +107,7 @@ export class Round extends Timeout {
     } else {
       this.#enter({ kind: 'waiting', hedges: sent, failed: undefined });
     }
-    this.#send(hedge, now);
+    this.#send(hedge);
   }
 
   /** From when on the first attempt could be answered; not before its endpoint is found and its body is sent. */
@@ -117,8 +117,8 @@ export class Round extends Timeout {
     return call.request.body === undefined ? -Infinity : (uploadedAt ?? now);
   }
 
-  #send(attempt: Attempt, now: Millis): void {
-    this.#running.set(attempt, now);
+  #send(attempt: Attempt): void {
+    this.#running.push(attempt);
     const failed = (error: unknown): void => this.#ended({ attempt, reply: undefined, error });
     try {
       this.#next(attempt).then((reply) => this.#ended({ attempt, reply, error: undefined }), failed);
@@ -134,10 +134,10 @@ export class Round extends Timeout {
     if (phase.kind === 'decided') return result.reply?.discard();
     const { attempt, reply, error } = result;
     const now = this.#owner.timeouts.clock.now();
-    const startedAt = attempt.uploadedAt ?? this.#running.get(attempt)!;
-    this.#running.delete(attempt);
+    const startedAt = attempt.uploadedAt ?? attempt.startedAt;
+    this.#running.splice(this.#running.indexOf(attempt), 1);
     this.#sent = reply === undefined ? more(this.#sent, evidence(error)) : 'yes';
-    this.#owner.ended(result, now - startedAt);
+    this.#owner.ended(result, now - startedAt, now);
 
     const { hedges } = phase;
     const failed = phase.kind === 'waiting' ? phase.failed : undefined;
@@ -145,7 +145,7 @@ export class Round extends Timeout {
     const over = attempt.call.cancellation.reason !== undefined;
     const telling = failed === undefined || over || tells(result, hedges) ? result : failed;
     (telling === result ? failed : result)?.reply?.discard();
-    if (over || this.#running.size === 0 || answers(result, hedges)) this.#decide(telling, hedges);
+    if (over || this.#running.length === 0 || answers(result, hedges)) this.#decide(telling, hedges);
     else this.#enter({ kind: 'waiting', hedges, failed: telling });
   }
 
@@ -157,14 +157,14 @@ export class Round extends Timeout {
 
   #decide(result: Result, hedges: number): void {
     this.#enter({ kind: 'decided' });
-    const now = this.#owner.timeouts.clock.now();
     const answered = answers(result, hedges);
-    for (const [attempt, startedAt] of this.#running) {
+    for (const attempt of this.#running) {
+      const now = this.#owner.timeouts.clock.now();
       const { service } = attempt.call;
       this.#sent = more(this.#sent, 'maybe');
       if (answered) attempt.outrun = true;
       attempt.cancellation.cancel(new MeshError('CANCELLED', `${service}: attempt ${result.attempt.number} was answered first`, { service }));
-      this.#owner.lost(now - startedAt, this.#delay);
+      this.#owner.lost(now - attempt.startedAt, this.#delay);
     }
     const { attempt, reply, error } = result;
     // Written out: copying with a spread costs as much as the rest of a round.

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { defaultServicePolicy, type PropagateKnobs } from '../../src/core/policy.ts';
 import { propagation } from '../../src/policies/propagation.ts';
 import { fakeAttempt, fakeCall, type FakeCallParts } from '../support/fake-call.ts';
-import { VirtualClock } from '../support/virtual-clock.ts';
 
 const EXPECTED_TIMEOUT = 'x-envoy-expected-rq-timeout-ms';
 const only = (knobs: Partial<PropagateKnobs>): PropagateKnobs => ({ deadline: false, criticality: false, retryAttempt: false, trace: false, ...knobs });
@@ -12,8 +11,8 @@ const deadlineOnly = { propagate: only({ deadline: true }) };
 function headersAt(now: number, parts: FakeCallParts, number = 1): string[] {
   const call = fakeCall(parts);
   call.attempts = number - 1;
-  const attempt = fakeAttempt(call);
-  void propagation(new VirtualClock(now))(() => new Promise(() => {}))(attempt);
+  const attempt = fakeAttempt(call, now);
+  void propagation()(() => new Promise(() => {}))(attempt);
   return attempt.headers;
 }
 

@@ -114,7 +114,7 @@ function clientOf(timeline: Timeline, policy: ServicePolicy, service: Queue, ran
   const timeouts = new Timeouts(timeline);
   const budget = new RetryBudget(() => (policy.retry === 'off' ? defaultServicePolicy.retry.budget : policy.retry.budget));
   const common = { service: 'reviews', clock: timeline, random, emit: () => {} };
-  const attempts = stack<Attempt>(attemptTimeout(timeouts), propagation(timeline))((attempt) => {
+  const attempts = stack<Attempt>(attemptTimeout(timeouts), propagation())((attempt) => {
     attempt.endpoint = { host: '10.0.0.1', port: 80, weight: 1, priority: 0 };
     return service.serve(attempt);
   });

@@ -55,9 +55,10 @@ export function fakeCall({ policy, request, options = {}, startedAt = 0, deadlin
   };
 }
 
-export function fakeAttempt(call: Call = fakeCall()): Attempt {
+/** It begins with its call, unless said otherwise. */
+export function fakeAttempt(call: Call = fakeCall(), startedAt: Millis = call.startedAt): Attempt {
   call.attempts += 1;
-  return { call, number: call.attempts, cancellation: new Cancellation(call.cancellation), endpoint: undefined, uploadedAt: undefined, headers: [] };
+  return { call, number: call.attempts, startedAt, cancellation: new Cancellation(call.cancellation), endpoint: undefined, uploadedAt: undefined, headers: [] };
 }
 
 /** An attempt that nobody answers: it ends when it is cancelled, and then at once, as the transport does it. */

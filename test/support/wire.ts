@@ -24,7 +24,7 @@ export function attemptOf(request: IncomingRequest, endpoint: Endpoint, cancella
     request: { ...request, body: requestBody(request.body, limit) },
     startedAt: 0, deadline: Infinity, deadlineFrom: 'policy', criticality: DEFAULT_CRITICALITY, hashKey: undefined, servingRetry: false, route: undefined, version: undefined, attempts: 1, tried: new Set(),
   };
-  return { call, number: 1, cancellation: new Cancellation(cancellation), endpoint, uploadedAt: undefined, headers: [] };
+  return { call, number: 1, startedAt: 0, cancellation: new Cancellation(cancellation), endpoint, uploadedAt: undefined, headers: [] };
 }
 
 export function wire(target: { host: string; port: number; alternate?: string }, knobs: Partial<ConnectionKnobs> = {}, clock: Clock = systemClock): Wire {
