@@ -14,7 +14,8 @@ export function experiments(): ReadonlyMap<string, Experiment> {
   return new Map(found.map((name) => [name.slice(0, -'.json'.length), JSON.parse(readFileSync(`${results}${name}`, 'utf8')) as Experiment]));
 }
 
-const block = /^<!-- simulated (\S+) -->\n(?:[^]*?\n)?<!-- end -->$/gm;
+/** Lazy to the last: an empty one must not reach to the end of the next. */
+const block = /^<!-- simulated (\S+) -->\n(?:[^]*?\n)??<!-- end -->$/gm;
 
 /** The experiments that a page shows, in its order. */
 export function shownOn(page: string): string[] {
