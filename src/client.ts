@@ -14,6 +14,7 @@ import { systemClock, type Clock, type Millis, type Timer } from './core/clock.t
 import { DEFAULT_CRITICALITY } from './core/criticality.ts';
 import { MeshEvents, type Emit } from './core/events.ts';
 import { MeshError, type DeadlineSource } from './core/errors.ts';
+import { Stalls } from './core/stalls.ts';
 import { systemRandom, type Random } from './core/random.ts';
 import { PeerLists } from './discovery/peer-lists.ts';
 import { StubResolver } from './discovery/stub-resolver.ts';
@@ -122,7 +123,7 @@ export class MeshClient {
     this.#policyMetrics = new PolicyMetrics(() => this.#policy.snapshot());
     this.#stub = new StubResolver({ clock, random, nameservers: options.nameservers });
     this.#peers = new PeerLists({ clock, random, stub: this.#stub, emit });
-    this.#timeouts = new Timeouts(clock);
+    this.#timeouts = new Timeouts(clock, new Stalls(clock));
     this.#services = new Services(this.#policy.loaded, {
       clock,
       random,

@@ -109,7 +109,7 @@ export class RunningCluster {
       this.#watch?.refresh(reason);
     };
     this.cluster = new Cluster({
-      service, identity: `${self.service}/${self.instance}`, clock, random, emit, refresh,
+      service, identity: `${self.service}/${self.instance}`, clock, stalls: deps.timeouts.stalls, random, emit, refresh,
       // To eject a virtual IP is to eject the service: its failures are of whichever pod answered.
       knobs: () => this.#clusterKnobs(),
       position: () => positionOf(knobs().subset, self, peersOf(knobs().subset, deps.peers)),

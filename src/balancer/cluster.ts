@@ -17,6 +17,7 @@ import type { Emit, SubsetReason } from '../core/events.ts';
 import type { BalancerKnobs } from '../core/balancer-policy.ts';
 import { defaultServicePolicy, type OutlierKnobs, type SubsetKnobs, type Switchable } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
+import type { Stalls } from '../core/stalls.ts';
 import { chooseCandidates, noCandidates, type Candidates, type Panic } from './candidates.ts';
 import { Directory, type Entry } from './directory.ts';
 import { Ejection } from './ejection.ts';
@@ -48,6 +49,8 @@ export interface ClusterDeps {
   /** Where it stands among them; default: nobody knows. */
   readonly position?: () => Position;
   readonly clock: Clock;
+  /** Of this process; where they are not given, it is believed never to stall. */
+  readonly stalls?: Stalls | undefined;
   readonly random: Random;
   readonly knobs: () => ClusterKnobs;
   readonly emit: Emit;
@@ -89,7 +92,7 @@ export class Cluster {
     const moved = (now: Millis) => this.#moved(now);
     this.#ejection = new Ejection({ service, random, knobs: outlier, emit, moved, ejected: () => this.#ejected() });
     const fleet = { fleet: new Fleet(), shares: new Shares(), tally: new FleetTally() };
-    this.#context = { clock, ...fleet, ...this.#balancing(fleet), outlier, judge: this.#ejection };
+    this.#context = { clock, stalls: deps.stalls, ...fleet, ...this.#balancing(fleet), outlier, judge: this.#ejection };
   }
 
   /** Whether discovery has ever answered. */

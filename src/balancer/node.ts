@@ -8,6 +8,7 @@
  */
 import type { Clock, Millis } from '../core/clock.ts';
 import type { EjectionReason } from '../core/events.ts';
+import type { Stalls } from '../core/stalls.ts';
 import { endpointKey, type Endpoint, type EndpointKey } from '../core/endpoint.ts';
 import type { Outcome, OutcomeKind } from '../core/outcome.ts';
 import type { OutlierKnobs, Switchable } from '../core/policy.ts';
@@ -73,6 +74,8 @@ export interface Judge {
 /** What all nodes of a cluster share. */
 export interface NodeContext {
   readonly clock: Clock;
+  /** Of this process; undefined where it is believed never to stall. */
+  readonly stalls: Stalls | undefined;
   readonly fleet: Fleet;
   readonly shares: Shares;
   readonly tally: FleetTally;
@@ -132,6 +135,7 @@ export class Node implements Candidate {
     const now = this.#context.clock.now();
     const ticket = new Ticket(this, now, route);
     this.#inFlight.begin(ticket);
+    this.#context.stalls?.begin(now);
     this.#context.shares.inFlight += 1;
     if (this.ejection.kind !== 'available') this.#context.judge.begun(this, ticket, now);
     return ticket;
@@ -166,13 +170,14 @@ export class Node implements Candidate {
   /** For the ticket alone. */
   settled(ticket: Ticket, outcome: Outcome, since: Millis): void {
     this.#inFlight.answered(ticket);
+    this.#context.stalls?.end();
     this.totals[outcome.kind] += 1;
     // Attempts that hung until their timeout, while the endpoint was ejected and came back, would eject it again for its past.
     if (ticket.startedAt < this.#knownSince || this.#left) return;
     const now = this.#context.clock.now();
     const trial = this.ejection.kind === 'trial' && this.ejection.ticket === ticket;
     if (trial && outcome.kind === 'success') this.#context.judge.tried(this, 'success', now);
-    let elapsed = now - since;
+    let elapsed = this.#elapsed(since, now);
     if (outcome.kind === 'success') elapsed = this.#context.fleet.answered(elapsed, ticket.before, ticket.route);
     else if (outcome.outrun) elapsed = this.#context.fleet.ordinary(elapsed, ticket.route);
     this.#load.observe(this.figures, outcome, elapsed, now, ticket.before);
@@ -198,6 +203,17 @@ export class Node implements Candidate {
     if (outcome !== 'success' || this.#left) return;
     if (ticket.startedAt >= this.#knownSince) this.record.completed();
     this.#context.picker.succeeded?.(this, this.#context.clock.now());
+  }
+
+  /**
+   * How long an answer took. Where this process stalled it came at some time since the stall began, nobody knows when: then it is what was
+   * expected, as near as that can be.
+   */
+  #elapsed(since: Millis, now: Millis): Millis {
+    const longest = now - since;
+    const read = this.#context.stalls?.since(now) ?? now;
+    if (read >= now) return longest;
+    return Math.min(Math.max(this.latency(now), read - since, 0), longest);
   }
 
   #record({ kind, unreachable }: Outcome, now: Millis): void {

@@ -15,6 +15,7 @@
  * the process stays alive.
  */
 import type { Clock, Millis, Timer } from '../core/clock.ts';
+import type { Stalls } from '../core/stalls.ts';
 
 /** A pause of this process shorter than this is everyday life (garbage collection, a large JSON) … */
 const STALL_AT_LEAST: Millis = 100;
@@ -36,7 +37,7 @@ export abstract class Timeout {
   next: Timeout = this;
   due: Millis = 0;
 
-  /** Its time is over, by `late`. It stands in no list any more. Must not throw. */
+  /** Its time is over, by `late`, or for so long this process has not read what came in. It stands in no list any more. Must not throw. */
   abstract expired(late: Millis): void;
 }
 
@@ -47,14 +48,17 @@ class Ends extends Timeout {
 
 export class Timeouts {
   readonly clock: Clock;
+  /** Of this process; where they are not known, only a timeout that fires late itself is seen to be our own doing. */
+  readonly stalls: Stalls | undefined;
   readonly #lists = new Map<number, Ends>();
   #size = 0;
   #timer: Timer | undefined;
   #armedFor: Millis = Infinity;
   readonly #fired = (): void => this.#fire();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, stalls?: Stalls) {
     this.clock = clock;
+    this.stalls = stalls;
   }
 
   /** Entries that have begun and neither expired nor ended. */
@@ -88,6 +92,7 @@ export class Timeouts {
 
   /** Nothing expires any more; leaves no timer behind. */
   close(): void {
+    this.stalls?.close();
     this.#timer?.cancel();
     this.#armedFor = -Infinity;
   }
@@ -100,12 +105,14 @@ export class Timeouts {
 
   #fire(): void {
     const now = this.clock.now();
+    // One that is due just after a stall is not late itself, and its answer may be there all the same.
+    const unread = this.stalls === undefined ? 0 : this.stalls.late(now);
     this.#armedFor = Infinity;
     try {
       for (const ends of this.#lists.values()) {
         for (let head = ends.next; head !== ends && head.due <= now; head = ends.next) {
           this.end(head);
-          head.expired(now - head.due);
+          head.expired(Math.max(now - head.due, unread));
         }
       }
     } finally {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Millis, Timer } from '../../src/core/clock.ts';
+import { Stalls } from '../../src/core/stalls.ts';
 import { stalled, Timeout, Timeouts } from '../../src/policies/timeouts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -168,6 +169,26 @@ describe('timeouts', () => {
       await clock.advance(2 * duration);
       expect(shorter.late).toBeLessThan(Math.max(1, 0.01 * duration));
     }
+  });
+
+  it('that are due just after a stall are as late as the stall was long, as what came in was not read yet', async () => {
+    const clock = new VirtualClock();
+    const stalls = new Stalls(clock);
+    const timeouts = new Timeouts(clock, stalls);
+    const entry = new Noted(clock);
+    stalls.begin(clock.now());
+    timeouts.begin(entry, 1_000, clock.now());
+    await clock.advance(300);
+    clock.stall(705);
+    await clock.advance(0);
+    // The loop was to turn at 320; the timeout itself is 5 ms late.
+    expect([entry.firedAt, entry.late]).toEqual([1_005, 685]);
+    const punctual = new Noted(clock);
+    timeouts.begin(punctual, 1_000, clock.now());
+    await clock.advance(2_000);
+    expect(punctual.late).toBe(0);
+    timeouts.close();
+    expect(clock.timers).toBe(0);
   });
 
   it('blame a stalled process only where the stall was long, by itself and beside the timeout', () => {
