@@ -40,6 +40,7 @@ import type { Timeouts } from './policies/timeouts.ts';
 import { recordLookup } from './telemetry/lookup-metric.ts';
 import { forgetOrigin, rememberOrigin, traceAttempts } from './telemetry/tracing.ts';
 import { EndpointPools } from './transport/endpoint-pools.ts';
+import { probing } from './transport/probe.ts';
 
 export interface ClusterSnapshot {
   readonly discovery: DiscoveryState;
@@ -69,6 +70,8 @@ export interface RunningClusterDeps {
   readonly emit: Emit;
   /** Of the policy in force. */
   readonly knobs: () => ServicePolicy;
+  /** Host, and port where its requests have one: what health checks are addressed to. */
+  readonly authority: () => string;
   /** Discovery has answered. */
   readonly changed: () => void;
   /** What routes do to attempts (faults, evidence). */
@@ -110,10 +113,11 @@ export class RunningCluster {
     };
     this.cluster = new Cluster({
       service, identity: `${self.service}/${self.instance}`, clock, stalls: deps.timeouts.stalls, random, emit, refresh,
-      // To eject a virtual IP is to eject the service: its failures are of whichever pod answered.
+      // To eject a virtual IP is to eject the service: its failures are of whichever pod answered, and so is its health.
       knobs: () => this.#clusterKnobs(),
       position: () => positionOf(knobs().subset, self, peersOf(knobs().subset, deps.peers)),
       retire: (endpoint) => this.transport.retire(endpoint),
+      probe: probing({ service, policy: knobs, authority: deps.authority, transport: this.transport, clock }),
     });
     this.circuits = new PerRoute({
       mechanism: 'circuit', policy: knobs, callOf: ({ call }: Attempt) => call, routes: 'instead',
@@ -194,6 +198,7 @@ export class RunningCluster {
   async close(reason: MeshError): Promise<void> {
     this.#watch?.close();
     this.#deaf?.();
+    this.cluster.close();
     await this.transport.destroy(reason);
   }
 
@@ -225,6 +230,6 @@ function peersOf(knobs: ServicePolicy['subset'], lists: PeerLists | undefined): 
   return knobs === 'off' || knobs.peers === 'off' ? undefined : lists?.of(knobs.peers);
 }
 
-function clusterKnobs({ subset, balancer, outlier, connection }: ServicePolicy, virtual: boolean): ClusterKnobs {
-  return { subset, balancer, outlier: virtual ? 'off' : outlier, maxPerEndpoint: connection.maxPerEndpoint };
+function clusterKnobs({ subset, balancer, outlier, healthCheck, connection }: ServicePolicy, virtual: boolean): ClusterKnobs {
+  return { subset, balancer, outlier: virtual ? 'off' : outlier, healthCheck: virtual ? 'off' : healthCheck, maxPerEndpoint: connection.maxPerEndpoint };
 }

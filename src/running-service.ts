@@ -32,7 +32,7 @@ export interface ServiceSnapshot extends ClusterSnapshot, CallSnapshot {
   readonly idle: Millis;
 }
 
-export interface ServiceDeps extends Omit<RunningClusterDeps, 'knobs' | 'changed' | 'between'> {
+export interface ServiceDeps extends Omit<RunningClusterDeps, 'knobs' | 'authority' | 'changed' | 'between'> {
   /** Another service of the policy, for copies of calls. @throws MeshError UNKNOWN_SERVICE */
   readonly named: (service: string) => RunningService;
 }
@@ -231,7 +231,7 @@ export class RunningService {
   }
 
   #newCluster(version: string | undefined, source: DiscoverySource): RunningCluster {
-    return new RunningCluster(this.name, source, { ...this.#deps, knobs: () => this.policy, changed: () => this.#calls.poke(), between: this.#between(version) });
+    return new RunningCluster(this.name, source, { ...this.#deps, knobs: () => this.policy, authority: () => authorityOf(this.#entry), changed: () => this.#calls.poke(), between: this.#between(version) });
   }
 
   get #sourceOfWhole(): DiscoverySource {
@@ -243,4 +243,11 @@ export class RunningService {
     for (const cluster of this.#versions.values()) sum += cluster.capacity;
     return sum;
   }
+}
+
+/** What health checks have as their Host header: the host that requests for the service have. */
+function authorityOf({ name, hosts }: ServiceEntry): string {
+  const { host, port } = hosts[0] ?? { host: name, port: undefined };
+  const written = host.includes(':') ? `[${host}]` : host;
+  return port === undefined ? written : `${written}:${port}`;
 }

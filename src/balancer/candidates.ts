@@ -1,22 +1,23 @@
 /**
  * Candidates: among which nodes a picker chooses. Chosen anew when something moved, not for each pick.
  *
- *     1. The group of the lowest priority of which enough is available, at least the share `panic.below` (RFC 2782: a client tries
+ *     1. The group of the lowest priority of which enough is usable, at least the share `panic.below` (RFC 2782: a client tries
  *        the lowest it can reach; but what is left of it is not overrun while backups stand by). Of no group enough: the lowest of
  *        which anything is.
- *     2. Of it, the available ones; an ejected one gets its trials and nothing else.
+ *     2. Of it, the usable ones: neither ejected nor unhealthy. An ejected one that is not unhealthy gets its trials.
  *     3. Panic: where that is not enough. So many bad ones at a time mean that the others are about to be overrun, or that the
  *        measure is wrong.
- *            least-bad   the ejected ones with the best record as well, up to `below` (httplb fills up like this)
+ *            least-bad   the best of the others as well, up to `below` (httplb fills up like this): ejected before unhealthy ones,
+ *                        then by record
  *            fail-open   all of the group, as Envoy does
  *            fail-fast   none, as Envoy does with fail_traffic_on_panic
  *
  * But for fail-fast, where there are nodes there are candidates: our own bookkeeping never leaves a service without any.
  */
 import type { Millis } from '../core/clock.ts';
-import type { OutlierKnobs, PanicMode, Switchable } from '../core/policy.ts';
+import { defaultServicePolicy, type HealthCheckKnobs, type OutlierKnobs, type PanicMode, type Switchable } from '../core/policy.ts';
 import { trialDueAt, type Node } from './node.ts';
-import { windowOf } from './outlier.ts';
+import { successRate, windowOf } from './outlier.ts';
 
 /** What is done because too few endpoints are usable; `observed`: nothing, but something would be. */
 export type Panic = false | 'observed' | PanicMode;
@@ -32,33 +33,58 @@ export interface Candidates {
 
 export const noCandidates: Candidates = { nodes: [], panic: false, ejected: [], trialAt: Infinity };
 
-export function chooseCandidates(nodes: readonly Node[], knobs: Switchable<OutlierKnobs>, now: Millis): Candidates {
-  if (nodes.length === 0) return noCandidates;
-  if (knobs === 'off') return { ...noCandidates, nodes: lowest(groups(nodes)) };
-  const decided = decide(nodes, knobs, now);
-  if (knobs.mode === 'enforce') return decided;
-  return { ...noCandidates, nodes: lowest(groups(nodes)), panic: decided.panic === false ? false : 'observed' };
+/** What takes endpoints out. */
+export interface Excluding {
+  readonly outlier: Switchable<OutlierKnobs>;
+  readonly healthCheck: Switchable<HealthCheckKnobs>;
 }
 
-function decide(nodes: readonly Node[], knobs: OutlierKnobs, now: Millis): Candidates {
-  const { below, mode } = knobs.panic;
+/** Whether ordinary traffic goes there. */
+export function isUsable(node: Node, { outlier, healthCheck }: Excluding): boolean {
+  return !(acts(outlier) && node.ejection.kind !== 'available') && !(acts(healthCheck) && node.health.kind === 'unhealthy');
+}
+
+function acts(knobs: Switchable<OutlierKnobs | HealthCheckKnobs>): boolean {
+  return knobs !== 'off' && knobs.mode === 'enforce';
+}
+
+export function chooseCandidates(nodes: readonly Node[], knobs: Excluding, now: Millis): Candidates {
+  if (nodes.length === 0) return noCandidates;
+  const rules = knobs.outlier === 'off' ? defaultServicePolicy.outlier : knobs.outlier;
+  const { panic } = rules;
   const byPriority = groups(nodes);
-  const group = byPriority.find((each) => each.filter(isAvailable).length >= enough(each, below)) ?? byPriority.find((each) => each.some(isAvailable)) ?? lowest(byPriority);
-  const available = group.filter(isAvailable);
-  const lacking = enough(group, below) - available.length;
-  const ejected = nodes.filter((node) => !isAvailable(node) && node.endpoint.priority <= group[0]!.endpoint.priority);
+  const usable = (node: Node) => isUsable(node, knobs);
+  const group = groupInUse(byPriority, panic.below, usable);
+  const inUse = group.filter(usable);
+  const lacking = enough(group, panic.below) - inUse.length;
+  const ejected = acts(knobs.outlier) ? nodes.filter((node) => node.endpoint.priority <= group[0]!.endpoint.priority && hasTrials(node, knobs)) : [];
   return {
-    nodes: lacking <= 0 ? available : inPanic(mode, group, available, lacking, windowOf(knobs), now),
-    panic: lacking > 0 && mode,
+    nodes: lacking <= 0 ? inUse : inPanic(panic.mode, group, inUse, leastBad(group, usable, windowOf(rules), now).slice(0, lacking)),
+    panic: lacking > 0 ? panic.mode : wouldPanic(byPriority, panic.below) && 'observed',
     ejected,
     trialAt: ejected.reduce((first, node) => Math.min(first, trialDueAt(node.ejection)), Infinity),
   };
 }
 
-function inPanic(mode: PanicMode, group: readonly Node[], available: readonly Node[], lacking: number, window: Millis, now: Millis): readonly Node[] {
+function groupInUse(byPriority: readonly (readonly Node[])[], below: number, usable: (node: Node) => boolean): readonly Node[] {
+  return byPriority.find((group) => group.filter(usable).length >= enough(group, below)) ?? byPriority.find((group) => group.some(usable)) ?? byPriority[0]!;
+}
+
+/** Whether there would be a panic if all that is observed were enforced. */
+function wouldPanic(byPriority: readonly (readonly Node[])[], below: number): boolean {
+  const usable = (node: Node) => node.ejection.kind === 'available' && node.health.kind !== 'unhealthy';
+  const group = groupInUse(byPriority, below, usable);
+  return group.filter(usable).length < enough(group, below);
+}
+
+function hasTrials(node: Node, { healthCheck }: Excluding): boolean {
+  return node.ejection.kind !== 'available' && !(acts(healthCheck) && node.health.kind === 'unhealthy');
+}
+
+function inPanic(mode: PanicMode, group: readonly Node[], inUse: readonly Node[], leastBad: readonly Node[]): readonly Node[] {
   switch (mode) {
     case 'least-bad':
-      return [...available, ...leastBad(group, window, now).slice(0, lacking)];
+      return [...inUse, ...leastBad];
     case 'fail-open':
       return group;
     case 'fail-fast':
@@ -82,22 +108,16 @@ function groups(nodes: readonly Node[]): readonly (readonly Node[])[] {
   return [...byPriority].sort(([a], [b]) => a - b).map(([, group]) => group);
 }
 
-function lowest(byPriority: readonly (readonly Node[])[]): readonly Node[] {
-  return byPriority[0]!;
-}
-
-function isAvailable(node: Node): boolean {
-  return node.ejection.kind === 'available';
-}
-
-/** The ejected ones, best record first: by the success rate they were ejected for, then by recent failures. */
-function leastBad(group: readonly Node[], window: Millis, now: Millis): Node[] {
+/** Those out of use, the best first: ejected before unhealthy, then by success rate, that of the ejection where there is one, then by recent failures. */
+function leastBad(group: readonly Node[], usable: (node: Node) => boolean, window: Millis, now: Millis): Node[] {
   const records = [];
   for (const node of group) {
-    if (node.ejection.kind === 'available') continue;
-    const { successRate } = node.ejection.kind === 'ejected' ? node.ejection : node.ejection.of;
-    records.push({ node, successRate, failures: node.record.recent(now, window).failures });
+    if (usable(node)) continue;
+    const recent = node.record.recent(now, window);
+    const { ejection } = node;
+    const rate = ejection.kind === 'available' ? successRate(recent) : (ejection.kind === 'ejected' ? ejection : ejection.of).successRate;
+    records.push({ node, unhealthy: Number(node.health.kind === 'unhealthy'), rate, failures: recent.failures });
   }
-  records.sort((a, b) => b.successRate - a.successRate || a.failures - b.failures);
+  records.sort((a, b) => a.unhealthy - b.unhealthy || b.rate - a.rate || a.failures - b.failures);
   return records.map((record) => record.node);
 }

@@ -14,15 +14,17 @@ import type { Clock, Millis } from '../core/clock.ts';
 import type { Endpoint, EndpointKey, RefreshReason, Resolution } from '../core/endpoint.ts';
 import { MeshError } from '../core/errors.ts';
 import type { Emit, SubsetReason } from '../core/events.ts';
+import type { Probe } from '../core/health.ts';
 import type { BalancerKnobs } from '../core/balancer-policy.ts';
-import { defaultServicePolicy, type OutlierKnobs, type SubsetKnobs, type Switchable } from '../core/policy.ts';
+import { defaultServicePolicy, type HealthCheckKnobs, type OutlierKnobs, type SubsetKnobs, type Switchable } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import type { Stalls } from '../core/stalls.ts';
-import { chooseCandidates, noCandidates, type Candidates, type Panic } from './candidates.ts';
+import { chooseCandidates, isUsable, noCandidates, type Candidates, type Panic } from './candidates.ts';
 import { Directory, type Entry } from './directory.ts';
 import { Ejection } from './ejection.ts';
 import { FirstAnswer } from './first-answer.ts';
 import { Fleet } from './fleet.ts';
+import { HealthChecks } from './health-checks.ts';
 import { FleetTally } from './matched.ts';
 import { loadFor, pickerFor } from './kinds.ts';
 import { Node, trialDueAt, type NodeContext } from './node.ts';
@@ -38,6 +40,7 @@ export interface ClusterKnobs {
   readonly subset: Switchable<SubsetKnobs>;
   readonly balancer: BalancerKnobs;
   readonly outlier: Switchable<OutlierKnobs>;
+  readonly healthCheck: Switchable<HealthCheckKnobs>;
   /** Attempts in flight to one endpoint; beyond, it is full. */
   readonly maxPerEndpoint: number;
 }
@@ -54,6 +57,8 @@ export interface ClusterDeps {
   readonly random: Random;
   readonly knobs: () => ClusterKnobs;
   readonly emit: Emit;
+  /** Asks an endpoint whether it is well. Left out: no endpoint is asked, whatever the policy says. */
+  readonly probe?: Probe;
   /** An endpoint left the set, or the subset: no attempt goes there any more. */
   readonly retire: (endpoint: Endpoint) => void;
   /** Asks discovery for a fresh answer. */
@@ -65,6 +70,7 @@ export class Cluster {
   readonly #deps: ClusterDeps;
   readonly #firstAnswer: FirstAnswer;
   readonly #ejection: Ejection;
+  readonly #checks: HealthChecks | undefined;
   readonly #context: NodeContext;
   /** All that discovery knows. */
   readonly #directory: Directory;
@@ -90,7 +96,9 @@ export class Cluster {
     this.#firstAnswer = new FirstAnswer(service, clock);
     const outlier = () => knobs().outlier;
     const moved = (now: Millis) => this.#moved(now);
-    this.#ejection = new Ejection({ service, random, knobs: outlier, emit, moved, ejected: () => this.#ejected() });
+    this.#ejection = new Ejection({ service, random, knobs: outlier, emit, moved, ejected: () => this.#ejected(), unhealthy: () => this.#unhealthy });
+    const { probe } = deps;
+    this.#checks = probe && new HealthChecks({ service, clock, random, knobs: () => knobs().healthCheck, probe, emit, moved });
     const fleet = { fleet: new Fleet(), shares: new Shares(), tally: new FleetTally() };
     this.#context = { clock, stalls: deps.stalls, ...fleet, ...this.#balancing(fleet), outlier, judge: this.#ejection };
   }
@@ -158,7 +166,7 @@ export class Cluster {
     const { tried } = request;
     const knobs = this.#deps.knobs();
     const now = clock.now();
-    if (knobs.subset !== this.#applied.subset || knobs.outlier !== this.#applied.outlier || knobs.balancer !== this.#applied.balancer) this.#apply(knobs, now);
+    if (this.#differs(knobs)) this.#apply(knobs, now);
     else if (now >= this.#subset.dueAt) this.#moved(now);
     const candidates = this.#candidates;
     if (now >= candidates.trialAt) {
@@ -192,8 +200,18 @@ export class Cluster {
 
   /** What is known of each endpoint of the subset, as plain data. */
   snapshot(): EndpointSnapshot[] {
-    const { outlier } = this.#deps.knobs();
-    return this.#nodes.map((node) => describe(node, this.#context.picker, outlier, this.#deps.clock));
+    const knobs = this.#deps.knobs();
+    return this.#nodes.map((node) => describe(node, this.#context.picker, knobs, this.#deps.clock));
+  }
+
+  /** Nobody is asked for its health any more. */
+  close(): void {
+    this.#checks?.close();
+  }
+
+  #differs({ subset, balancer, outlier, healthCheck }: ClusterKnobs): boolean {
+    const applied = this.#applied;
+    return subset !== applied.subset || balancer !== applied.balancer || outlier !== applied.outlier || healthCheck !== applied.healthCheck;
   }
 
   /** The policy changed. */
@@ -205,6 +223,7 @@ export class Cluster {
       for (const node of this.#nodes) node.rebalance();
     }
     if (knobs.outlier === 'off' && outlier !== 'off') this.#ejection.clear(now);
+    this.#checks?.follow(this.#nodes);
     if (knobs.subset !== subset) this.#resubset('policy');
     else this.#moved(now);
   }
@@ -233,8 +252,7 @@ export class Cluster {
   }
 
   #outOfUse({ node }: Entry): boolean {
-    const { outlier } = this.#deps.knobs();
-    return node !== undefined && node.ejection.kind !== 'available' && outlier !== 'off' && outlier.mode === 'enforce';
+    return node !== undefined && !isUsable(node, this.#deps.knobs());
   }
 
   /** Nodes for the endpoints of the subset: kept, made, and let go. */
@@ -266,6 +284,7 @@ export class Cluster {
       this.#gone.bury(node, now);
       this.#deps.retire(node.endpoint);
     }
+    this.#checks?.follow(this.#nodes);
     // Where all endpoints are in it, `endpoints.changed` has said so.
     if (joined.length + left.length === 0 || (reason === 'discovery' && members.length === this.total)) return;
     const { service, emit } = this.#deps;
@@ -274,7 +293,7 @@ export class Cluster {
 
   #choose(now: Millis): void {
     const before = this.panic;
-    this.#candidates = chooseCandidates(this.#nodes, this.#deps.knobs().outlier, now);
+    this.#candidates = chooseCandidates(this.#nodes, this.#deps.knobs(), now);
     this.#context.shares.use(this.#candidates.nodes);
     this.#context.picker.use(this.#candidates.nodes, now);
     if (this.panic === before) return;
@@ -282,7 +301,13 @@ export class Cluster {
     const { outlier } = knobs();
     const { mode } = outlier === 'off' ? defaultServicePolicy.outlier.panic : outlier.panic;
     const enforced = (this.panic || before) !== 'observed';
-    emit('balancer.panic', { service, active: this.panic !== false, mode, ejected: this.#ejection.count, total: this.#nodes.length, enforced });
+    emit('balancer.panic', { service, active: this.panic !== false, mode, ejected: this.#ejection.count, unhealthy: this.#checks?.unhealthy ?? 0, total: this.#nodes.length, enforced });
+  }
+
+  /** Endpoints that get no traffic for their health. */
+  get #unhealthy(): number {
+    const { healthCheck } = this.#deps.knobs();
+    return healthCheck !== 'off' && healthCheck.mode === 'enforce' ? (this.#checks?.unhealthy ?? 0) : 0;
   }
 
   #ejected(): void {

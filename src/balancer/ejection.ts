@@ -46,6 +46,8 @@ export interface EjectionDeps {
   readonly moved: (now: Millis) => void;
   /** An endpoint was taken out. */
   readonly ejected: () => void;
+  /** How many get no traffic for another reason: health checks. */
+  readonly unhealthy: () => number;
 }
 
 export class Ejection implements Judge {
@@ -105,9 +107,16 @@ export class Ejection implements Judge {
     if (knobs === 'off' || state.kind !== 'available') return;
     const reason = this.#reason(node, now, unreachable, knobs);
     if (reason === undefined) return;
-    if (this.#ejected >= mostEjected(this.#nodes.length, knobs.ejection)) return this.#limited(node);
+    if (!this.#mayEject(knobs)) return this.#limited(node);
     const rested = now - state.since >= Math.max(state.duration, windowOf(knobs));
     this.#eject(node, reason, now, rested ? 1 : state.ejections + 1, now, knobs);
+  }
+
+  /** One that is both ejected and unhealthy counts twice, to be on the safe side. */
+  #mayEject({ ejection }: OutlierKnobs): boolean {
+    const total = this.#nodes.length;
+    const remaining = total - this.#ejected - this.#deps.unhealthy() - 1;
+    return this.#ejected < mostEjected(total, ejection) && remaining >= ejection.minRemaining;
   }
 
   #reason(node: Node, now: Millis, unreachable: boolean, knobs: OutlierKnobs): EjectionReason | undefined {

@@ -14,6 +14,7 @@ import type { Outcome, OutcomeKind } from '../core/outcome.ts';
 import type { OutlierKnobs, Switchable } from '../core/policy.ts';
 import { forget, isMeasured, noFigures } from './figures.ts';
 import type { Fleet } from './fleet.ts';
+import { neverChecked, type Health } from './health.ts';
 import { HealthRecord } from './health-record.ts';
 import { Flight, InFlight } from './in-flight.ts';
 import type { Load } from './load.ts';
@@ -94,6 +95,8 @@ export class Node implements Candidate {
   endpoint: Endpoint;
   /** Moved by ejection.ts alone. */
   ejection: EjectionState = neverEjected;
+  /** What active checks say of it. Moved by health-checks.ts alone. */
+  health: Health = neverChecked;
   /** What it last said of its own load. */
   report: LoadReport | undefined = undefined;
   /** Attempts with each outcome, since this process knows the endpoint. */

@@ -5,7 +5,8 @@ import type { Clock, Millis } from '../core/clock.ts';
 import type { EndpointKey } from '../core/endpoint.ts';
 import type { EjectionReason } from '../core/events.ts';
 import type { OutcomeKind } from '../core/outcome.ts';
-import type { OutlierKnobs, Switchable } from '../core/policy.ts';
+import type { Excluding } from './candidates.ts';
+import type { Health } from './health.ts';
 import type { EjectionState, Node } from './node.ts';
 import { windowOf, type Tally } from './outlier.ts';
 import type { Picker } from './picker.ts';
@@ -38,9 +39,16 @@ export interface EndpointSnapshot {
     readonly ejections: number;
     readonly why: string;
   };
+  /** What active checks say; absent where there are none. */
+  readonly health?: {
+    readonly state: Health['kind'];
+    /** Present while it is unhealthy: epoch milliseconds, and what the last check found. */
+    readonly since?: number;
+    readonly why?: string;
+  };
 }
 
-export function describe(node: Node, picker: Picker<Node>, outlier: Switchable<OutlierKnobs>, clock: Clock): EndpointSnapshot {
+export function describe(node: Node, picker: Picker<Node>, { outlier, healthCheck }: Excluding, clock: Clock): EndpointSnapshot {
   const now = clock.now();
   const state = node.ejection;
   const { alternate, zone } = node.endpoint;
@@ -56,6 +64,7 @@ export function describe(node: Node, picker: Picker<Node>, outlier: Switchable<O
     measured: node.measured,
     pending: node.pending,
     totals: { ...node.totals },
+    ...(healthCheck === 'off' ? {} : { health: healthOf(node.health, clock) }),
     ...(outlier === 'off' ? {} : { recent: node.record.recent(now, windowOf(outlier)) }),
   };
   if (state.kind === 'available') return snapshot;
@@ -63,6 +72,11 @@ export function describe(node: Node, picker: Picker<Node>, outlier: Switchable<O
   const rates = `success rate ${percent(successRate)}, that of the others ${percent(fleetSuccessRate)}`;
   const why = reason === 'outlier' ? rates : `${explained[reason]}; ${rates}`;
   return { ...snapshot, ejection: { until: Math.round(clock.wall() + until - now), ejections, why } };
+}
+
+function healthOf(health: Health, clock: Clock): NonNullable<EndpointSnapshot['health']> {
+  if (health.kind !== 'unhealthy') return { state: health.kind };
+  return { state: health.kind, since: Math.round(clock.wall() + health.since - clock.now()), why: health.why };
 }
 
 const explained: { readonly [Reason in Exclude<EjectionReason, 'outlier'>]: string } = {

@@ -26,6 +26,7 @@ const orders: readonly Order[] = [
   { lesser: ['attemptTimeout'], greater: ['deadline'], strictly: true, yields: true },
   { lesser: ['discovery', 'refresh'], greater: ['discovery', 'maxStale'] },
   { lesser: ['outlier', 'ejection', 'base'], greater: ['outlier', 'ejection', 'max'] },
+  { lesser: ['healthCheck', 'timeout'], greater: ['healthCheck', 'interval'], strictly: true },
   { lesser: ['retry', 'backoff', 'base'], greater: ['retry', 'backoff', 'max'] },
   { lesser: ['circuit', 'openFor'], greater: ['circuit', 'maxOpenFor'] },
   { lesser: ['concurrency', 'adaptive', 'min'], greater: ['concurrency', 'max'], yields: true, counts: true },

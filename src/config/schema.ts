@@ -6,7 +6,7 @@
  * contradictions.ts, after that.
  */
 import * as z from 'zod';
-import { defaultPolicy, defaultServicePolicy as core, jitterKinds, onceSwitchedOn, panicModes, retryConditionNames } from '../core/policy.ts';
+import { defaultPolicy, defaultServicePolicy as core, healthCheckMethods, jitterKinds, onceSwitchedOn, panicModes, retryConditionNames } from '../core/policy.ts';
 import type { RetryCondition } from '../core/policy.ts';
 import { balancer } from './balancer.ts';
 import { serviceDiscovery, serviceVersions } from './discovery.ts';
@@ -31,9 +31,19 @@ function retryCondition(): Kind<RetryCondition, RetryCondition> {
   return { schema: z.union([z.enum(retryConditionNames, error), z.int(error).min(400, error).max(599, error)], error), expected, write: (value) => value };
 }
 
+/** One status, or a range of them. */
+function statuses(): Kind<number | string, number | string> {
+  const expected = 'status 100–599, or a range such as 200-299';
+  const error = { error: () => expected };
+  const range = z.string(error).regex(/^[1-5]\d\d-[1-5]\d\d$/, error).refine((value) => value.slice(0, 3) <= value.slice(4), error);
+  return { schema: z.union([z.int(error).min(100, error).max(599, error), range], error), expected, write: (value) => value };
+}
+
 function documentSchema(bareNumbers: boolean) {
   const { successRate } = onceSwitchedOn.outlier;
   const { adaptive } = onceSwitchedOn.concurrency;
+  const check = onceSwitchedOn.healthCheck;
+  const path = text((value) => /^\/[\x21-\x7e]{0,2047}$/.test(value), 'path that begins with /, such as /healthz', '^/[!-~]*$');
   const time = (least: number, most: number) => duration(bareNumbers, least, most);
   const method = text((value) => /^[A-Z][A-Z-]{0,30}$/.test(value), 'HTTP method in capitals, such as GET', '^[A-Z][A-Z-]*$');
 
@@ -105,6 +115,20 @@ function documentSchema(bareNumbers: boolean) {
         mode: knob(oneOf('enforce', 'observe'), core.outlier.mode, '`observe`: decide and report, do not act.'),
       },
       'Takes endpoints that fail out of the choice for a while.',
+    ),
+    healthCheck: switchable(
+      {
+        path: knob(path, check.path, 'Off unless one of these is set: each endpoint of the subset is asked for this path …'),
+        method: knob(oneOf(...healthCheckMethods), check.method, '… with this method …'),
+        scheme: knob(oneOf('http', 'https'), check.scheme, '… over this. The Host header, and with https the server name, are those of the first of `hosts`.'),
+        expect: knob(list(statuses(), 1), check.expect, 'What an endpoint that is well answers with.'),
+        interval: knob(time(100, HOUR), check.interval, 'From one answer to the next question, give or take a tenth; the first question comes somewhere within it.'),
+        timeout: knob(time(1, HOUR), check.timeout, 'How long an answer may take. Less than `interval`.'),
+        healthy: knob(integer(1, 100), check.healthy, 'An unhealthy endpoint is healthy after so many passed in a row.'),
+        unhealthy: knob(integer(1, 100), check.unhealthy, 'An endpoint is unhealthy after so many failed in a row. One that was not asked yet is used.'),
+        mode: knob(oneOf('enforce', 'observe'), check.mode, '`observe`: ask and report, do not act.'),
+      },
+      'Asks endpoints whether they are well, apart from requests. Off by default.',
     ),
     retry: switchable(
       {

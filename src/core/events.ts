@@ -32,8 +32,12 @@ export interface MeshEventMap {
   'endpoint.ejection.limited': { service: string; endpoint: EndpointKey; ejected: number; total: number };
   /** A trial attempt succeeded: the endpoint is back. */
   'endpoint.returned': { service: string; endpoint: EndpointKey; after: Millis };
+  /** So many health checks failed in a row that the endpoint gets no traffic; it would not, where it is not `enforced`. */
+  'endpoint.unhealthy': { service: string; endpoint: EndpointKey; why: string; enforced: boolean };
+  /** So many passed that an unhealthy endpoint is back. */
+  'endpoint.healthy': { service: string; endpoint: EndpointKey; after: Millis; enforced: boolean };
   /** So few endpoints are usable that `mode` says what happens, or no longer; it would, where it is not `enforced`. */
-  'balancer.panic': { service: string; active: boolean; mode: PanicMode; ejected: number; total: number; enforced: boolean };
+  'balancer.panic': { service: string; active: boolean; mode: PanicMode; ejected: number; unhealthy: number; total: number; enforced: boolean };
   /** Another attempt begins, `delay` from now. `enforced: false`: it would, were `retry.mode` not `observe`. */
   'retry.scheduled': { service: string; attempt: number; delay: Millis; because: ErrorCode | number; enforced: boolean };
   /** Conditions for a retry were met, and it was not made. `enforced: false`: a mechanism in `observe` would not have made it. */

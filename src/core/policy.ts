@@ -8,11 +8,13 @@
 import { defaultBalancer, type BalancerKnobs } from './balancer-policy.ts';
 import type { Millis } from './clock.ts';
 import type { ConfirmEmptyKnobs, DiscoveryKnobs, DiscoverySource, LookupSource } from './discovery-source.ts';
+import type { HealthCheckKnobs, OutlierKnobs } from './health-knobs.ts';
 import type { ConcurrencyKnobs, RateLimitKnobs, ThrottleKnobs } from './overload-knobs.ts';
 import type { Mode, Switchable } from './switchable.ts';
 import type { FaultKnobs, HeaderChanges, Mirror, Rewrite, RouteMatch, Targets } from './route.ts';
 
 export type { ConfirmEmptyKnobs, DiscoveryKnobs, DiscoverySource, LookupSource };
+export * from './health-knobs.ts';
 export type { AdaptiveKnobs, ConcurrencyKnobs, RateLimitKnobs, ThrottleKnobs } from './overload-knobs.ts';
 export type { Mode, Switchable } from './switchable.ts';
 
@@ -60,65 +62,6 @@ export interface SubsetKnobs {
   readonly peers: Switchable<string>;
 }
 
-export interface RelativeKnobs {
-  /** Its success rate is lower than that of the others by more than this … */
-  readonly gap: number;
-  /** … and by more than this many standard deviations of the difference … */
-  readonly sigmas: number;
-  /** … seen in at least this many attempts … */
-  readonly minRequests: number;
-  /** … while the others' success rate is above this. */
-  readonly fleetAbove: number;
-  /** What is counted: the attempts of this last while. */
-  readonly window: Millis;
-}
-
-export interface SuccessRateKnobs {
-  /** Its success rate is below this … */
-  readonly threshold: number;
-  /** … in this last while … */
-  readonly window: Millis;
-  /** … in which there were at least this many attempts. */
-  readonly minRequests: number;
-}
-
-export const panicModes = ['least-bad', 'fail-open', 'fail-fast'] as const;
-/**
- * `least-bad`: the ejected ones with the best record are used as well, up to the threshold · `fail-open`: all are used ·
- * `fail-fast`: calls fail with NO_ENDPOINTS, but for the trials.
- */
-export type PanicMode = (typeof panicModes)[number];
-
-export interface PanicKnobs {
-  /** Share of usable endpoints below which it begins. */
-  readonly below: number;
-  readonly mode: PanicMode;
-}
-
-export interface OutlierKnobs {
-  /** An endpoint is ejected when it does worse than the others, not when all do badly. */
-  readonly relative: Switchable<RelativeKnobs>;
-  /** An endpoint is ejected after this many failures with no success in between, whatever the others do. */
-  readonly consecutiveFailures: Switchable<number>;
-  /** An endpoint is ejected when it fails too large a share of its attempts, whatever the others do. */
-  readonly successRate: Switchable<SuccessRateKnobs>;
-  readonly ejection: {
-    /** First ejection; each further one in a row takes twice as long … */
-    readonly base: Millis;
-    /** … up to this. */
-    readonly max: Millis;
-    /** Spread of the duration, as a share of it, either way. */
-    readonly jitter: number;
-    /** Largest share of the endpoints ejected at one time, rounded up. */
-    readonly maxShare: number;
-    /** Endpoints that are never ejected below. */
-    readonly minRemaining: number;
-  };
-  /** What happens when too many endpoints are gone. */
-  readonly panic: PanicKnobs;
-  /** `observe`: decide and report, do not act. */
-  readonly mode: 'enforce' | 'observe';
-}
 
 /** Retries and hedges are paid for by successes. */
 export interface SuccessBudgetKnobs {
@@ -215,6 +158,7 @@ export interface ServicePolicy {
   readonly subset: Switchable<SubsetKnobs>;
   readonly balancer: BalancerKnobs;
   readonly outlier: Switchable<OutlierKnobs>;
+  readonly healthCheck: Switchable<HealthCheckKnobs>;
   readonly retry: Switchable<RetryKnobs>;
   readonly hedge: Switchable<HedgeKnobs>;
   readonly circuit: Switchable<CircuitKnobs>;
@@ -244,6 +188,7 @@ export const defaultServicePolicy = {
     panic: { below: 0.5, mode: 'least-bad' },
     mode: 'enforce',
   },
+  healthCheck: 'off',
   retry: {
     maxRetries: 2,
     on: ['connect-failure', 'refused-stream', 'reset', 'gateway-error'],
@@ -272,6 +217,10 @@ export const onceSwitchedOn = {
   outlier: { successRate: { threshold: 0.8, window: 10 * SECOND, minRequests: 5 } },
   hedge: { after: 'auto', max: 1, extraLoad: 0.01, mode: 'enforce' },
   concurrency: { adaptive: { type: 'gradient', min: 2, initial: 20, tolerance: 1.5 } },
+  healthCheck: {
+    path: '/healthz', method: 'GET', scheme: 'http', expect: ['200-299'],
+    interval: 10 * SECOND, timeout: 1 * SECOND, healthy: 2, unhealthy: 3, mode: 'enforce',
+  },
   rateLimit: { rate: 100, burst: 20, mode: 'enforce' },
 } as const;
 

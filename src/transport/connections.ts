@@ -39,6 +39,8 @@ type State = 'busy' | 'free' | 'gone';
 interface Connection {
   readonly client: Client;
   state: State;
+  /** Of the request that it carries, or carried last. */
+  handler: Handler | undefined;
   connected: boolean;
   openedAt: Millis;
   /** How old it may become, as a share of `maxAge`. */
@@ -72,6 +74,7 @@ export class Connections {
   dispatch(options: Dispatcher.DispatchOptions, handler: Handler): void {
     const connection = this.#take() ?? this.#open();
     connection.state = 'busy';
+    connection.handler = handler;
     const room = connection.client.dispatch(options, handler as unknown as Dispatcher.DispatchHandler);
     // A request that undici refuses was never its client's, which will not say that it is free again.
     if (room || (handler.over && connection.client.stats.size === 0)) this.#freed(connection);
@@ -84,7 +87,8 @@ export class Connections {
 
   async destroy(reason: Error): Promise<void> {
     const all = [...this.#all];
-    for (const connection of all) this.#gone(connection);
+    this.#all.clear();
+    for (const connection of all) this.#takeOut(connection);
     await Promise.all(all.map(({ client }) => client.destroy(reason)));
   }
 
@@ -100,7 +104,7 @@ export class Connections {
     const { origin, clock, random, knobs, connect } = this.#deps;
     const { keepAlive } = knobs();
     const client = new undici.Client(origin, { connect, keepAliveTimeout: keepAlive, keepAliveMaxTimeout: keepAlive, headersTimeout: 0, bodyTimeout: 0 });
-    const connection: Connection = { client, state: 'busy', connected: false, openedAt: 0, lifetime: jittered(random, 1, AGE_JITTER), left: undefined };
+    const connection: Connection = { client, state: 'busy', handler: undefined, connected: false, openedAt: 0, lifetime: jittered(random, 1, AGE_JITTER), left: undefined };
     client.on('connect', () => {
       connection.connected = true;
       connection.openedAt = clock.now();
@@ -108,12 +112,12 @@ export class Connections {
     client.on('drain', () => this.#freed(connection));
     client.on('disconnect', () => {
       connection.connected = false;
-      // With a request on it, undici connects anew, or says next that it is free.
-      if (connection.state === 'free') void this.#leave(connection);
+      // A request that was not begun yet has a new socket, and is none the wiser. For one that was given up, undici would connect anew
+      // and only then see that nobody wants it any more.
+      if (connection.state === 'free' || connection.handler?.over === true) this.#drop(connection);
     });
     client.on('connectionError', (_origin, _targets, error) => {
-      this.#gone(connection);
-      void client.destroy(error);
+      this.#drop(connection, error);
     });
     this.#all.add(connection);
     return connection;
@@ -121,7 +125,8 @@ export class Connections {
 
   #freed(connection: Connection): void {
     if (connection.state !== 'busy') return;
-    if (!connection.connected || this.#isOld(connection)) return void this.#leave(connection);
+    if (!connection.connected) return this.#drop(connection);
+    if (this.#isOld(connection)) return void this.#leave(connection);
     connection.state = 'free';
     this.#free.push(connection);
   }
@@ -131,17 +136,24 @@ export class Connections {
     return maxAge !== 'off' && this.#deps.clock.now() - openedAt >= maxAge * lifetime;
   }
 
+  /** It carries nothing after what is on it now. */
   #leave(connection: Connection): Promise<void> {
+    this.#takeOut(connection);
+    return (connection.left ??= connection.client.close().then(() => void this.#all.delete(connection)));
+  }
+
+  /** It has no socket. */
+  #drop(connection: Connection, error: Error | null = null): void {
+    this.#takeOut(connection);
+    this.#all.delete(connection);
+    void connection.client.destroy(error);
+  }
+
+  #takeOut(connection: Connection): void {
     if (connection.state === 'free') {
       const at = this.#free.indexOf(connection);
       if (at !== -1) this.#free.splice(at, 1);
     }
     connection.state = 'gone';
-    return (connection.left ??= connection.client.close().then(() => this.#gone(connection)));
-  }
-
-  #gone(connection: Connection): void {
-    connection.state = 'gone';
-    this.#all.delete(connection);
   }
 }

@@ -22,13 +22,17 @@ const OUR_OWN = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED', 'EMFILE', 'ENFIL
 /** A timer that fires this late fired in a process that stood still; the connection may have been there long since. */
 const STALL: Millis = 100;
 
+export function stalled(late: Millis, limit: Millis): boolean {
+  return late >= STALL && late >= limit / 10;
+}
+
 /** What ends a connection that was not made in time. */
 export class ConnectTimeout extends Error {
   readonly stalled: boolean;
 
   constructor(limit: Millis, late: Millis) {
     super(`not connected within ${limit} ms`);
-    this.stalled = late >= STALL && late >= limit / 10;
+    this.stalled = stalled(late, limit);
   }
 }
 

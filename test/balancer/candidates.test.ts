@@ -66,7 +66,7 @@ describe('panic', () => {
     expect(picked(world)).toEqual(['10.0.0.3', '10.0.0.4']);
     // It looks loaded, as it failed; but it is a candidate: with those two tried, it is what remains.
     expect(world.pick(new Set(['10.0.0.3:80', '10.0.0.4:80'])).endpoint.host).toBe('10.0.0.1');
-    expect(world.events('balancer.panic')).toEqual([{ service: 'reviews', active: true, mode: 'least-bad', ejected: 3, total: 5, enforced: true }]);
+    expect(world.events('balancer.panic')).toEqual([{ service: 'reviews', active: true, mode: 'least-bad', ejected: 3, unhealthy: 0, total: 5, enforced: true }]);
     expect(world.cluster.panic).toBe('least-bad');
   });
 

@@ -1,6 +1,7 @@
 /** A cluster in virtual time with everything it says written down. */
 import type { Endpoint, RefreshReason } from '../../src/core/endpoint.ts';
 import type { Emit, MeshEventMap, MeshEventName } from '../../src/core/events.ts';
+import type { Probe } from '../../src/core/health.ts';
 import type { OutcomeKind } from '../../src/core/outcome.ts';
 import { defaultServicePolicy } from '../../src/core/policy.ts';
 import { seededRandom } from '../../src/core/random.ts';
@@ -40,7 +41,7 @@ export class SmallCluster {
   readonly cluster: Cluster;
   knobs: ClusterKnobs;
 
-  constructor(options: { knobs?: Partial<ClusterKnobs>; endpoints?: readonly Endpoint[]; seed?: number; identity?: string; clock?: VirtualClock; stalls?: Stalls; position?: () => Position } = {}) {
+  constructor(options: { knobs?: Partial<ClusterKnobs>; endpoints?: readonly Endpoint[]; seed?: number; identity?: string; clock?: VirtualClock; stalls?: Stalls; position?: () => Position; probe?: Probe } = {}) {
     this.clock = options.clock ?? new VirtualClock(1_000_000);
     this.knobs = { ...defaultKnobs, ...options.knobs };
     const emit: Emit = (name, event) => void this.said.push({ name, event } as Said);
@@ -53,6 +54,7 @@ export class SmallCluster {
       random: seededRandom(options.seed ?? 1),
       knobs: () => this.knobs,
       emit,
+      ...(options.probe === undefined ? {} : { probe: options.probe }),
       retire: (endpoint) => void this.retired.push(endpoint.host),
       refresh: (reason) => void this.refreshed.push(reason),
     });

@@ -43,6 +43,8 @@ test.each([
   ['outlier: { ejection: { base: 1m } }', 'outlier.ejection.base', 'at most max, which is 30s'],
   ['concurrency: { max: 10, adaptive: { initial: 11 } }', 'concurrency.adaptive.initial', 'at most max, 10'],
   ['concurrency: { adaptive: { min: 2000 } }', 'concurrency.adaptive.min', 'at most max, which is 1024 unless concurrency.max is set here too'],
+  ['healthCheck: { timeout: 10s }', 'healthCheck.timeout', 'less than interval, which is 10s'],
+  ['healthCheck: { interval: 1s }', 'healthCheck.interval', 'more than timeout, which is 1s'],
   ['circuit: { openFor: 2m }', 'circuit.openFor', 'at most maxOpenFor, which is 1m'],
   ['circuit: { openFor: 2m, maxOpenFor: 90s }', 'circuit.openFor', 'at most maxOpenFor, 90s'],
   ['discovery: { maxStale: 1s }', 'discovery.maxStale', 'at least refresh, which is 5s'],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { defaultPolicy, defaultServicePolicy as core, defaultWindowBudget } from '../../src/core/policy.ts';
+import { defaultPolicy, defaultServicePolicy as core, defaultWindowBudget, onceSwitchedOn } from '../../src/core/policy.ts';
 import type { PolicyDocument } from '../../src/config/schema.ts';
 import { accepted, acceptedObject } from './refusal.ts';
 
@@ -60,6 +60,14 @@ test('an adaptive limit may be named alone, and has values of its own below', ()
   expect(service('version: 1\ndefaults: { concurrency: { adaptive: aimd, max: 5 } }\nservices: { a: { concurrency: { adaptive: off } } }')?.concurrency).toEqual({ ...core.concurrency, max: 5 });
   // What nobody wrote gives way.
   expect(service('version: 1\nservices: { a: { concurrency: { max: 10, adaptive: gradient } } }')?.concurrency).toMatchObject({ max: 10 });
+});
+
+test('what is off by default is switched on by any of its keys, with built-in values beside it', () => {
+  expect(service('version: 1\nservices: { a: { healthCheck: { path: /ready } } }')?.healthCheck).toEqual({ ...onceSwitchedOn.healthCheck, path: '/ready' });
+  expect(service('version: 1\nservices: { a: { outlier: { successRate: {} } } }')?.outlier).toEqual({ ...core.outlier, successRate: onceSwitchedOn.outlier.successRate });
+  const inherited = service('version: 1\ndefaults: { healthCheck: { interval: 5s } }\nservices: { a: { healthCheck: { expect: [204] } } }');
+  expect(inherited?.healthCheck).toEqual({ ...onceSwitchedOn.healthCheck, interval: 5000, expect: [204] });
+  expect(service('version: 1\ndefaults: { healthCheck: {} }\nservices: { a: { healthCheck: off } }')?.healthCheck).toBe('off');
 });
 
 test('the balancer may be named alone and keeps what it inherits', () => {

@@ -49,7 +49,7 @@ test('an unknown key gets the known one that is nearest, and all that are known'
   ]);
 });
 
-test.each(['tls: off', 'healthCheck: off', 'locality: off', 'slowStart: off'])(
+test.each(['tls: off', 'locality: off', 'slowStart: off'])(
   'a knob of another version is not ignored: %s',
   (knob) => expect(refusals(inService(knob))[0]).toContain('unknown key'),
 );
@@ -86,6 +86,14 @@ test.each([
   ['retry: { replayBodyUpTo: 1GiB }', '"1GiB"', 'size 0B–64MiB'],
   ['outlier: { relative: { minRequests: 0 } }', '0', 'integer 1–'],
   ['outlier: { relative: { gap: much } }', '"much"', 'share'],
+  ['outlier: { consecutiveFailures: 0 }', '0', 'integer 1–'],
+  ['outlier: { panic: { mode: fail } }', '"fail"', 'least-bad, fail-open or fail-fast'],
+  ['healthCheck: { path: healthz }', '"healthz"', 'path that begins with /'],
+  ['healthCheck: { path: "/with space" }', '"/with space"', 'path that begins with /'],
+  ['healthCheck: { expect: [200-199] }', '"200-199"', 'status 100–599, or a range such as 200-299'],
+  ['healthCheck: { expect: [600] }', '600', 'status 100–599'],
+  ['healthCheck: { method: POST }', '"POST"', 'GET, HEAD or OPTIONS'],
+  ['healthCheck: { interval: 1ms }', '"1ms"', 'duration 100ms–1h'],
   ['outlier: { panic: { below: 50 } }', '50', 'share'],
   ['circuit: { minRequests: 0 }', '0', 'integer 1–'],
   ['concurrency: { max: 0 }', '0', 'integer 1–'],

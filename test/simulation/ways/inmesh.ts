@@ -12,7 +12,7 @@ import type { NamedWay } from '../way.ts';
 const { subset, balancer, outlier } = defaultServicePolicy;
 
 /** All of the default policy that concerns the balancer, with every server in the subset. */
-const defaults: ClusterKnobs = { subset: { ...subset, size: 1_000 }, balancer, outlier, maxPerEndpoint: 100_000 };
+const defaults: ClusterKnobs = { subset: { ...subset, size: 1_000 }, balancer, outlier, healthCheck: 'off', maxPerEndpoint: 100_000 };
 
 const success: Outcome = { kind: 'success' };
 const failure: Outcome = { kind: 'failure' };
