@@ -14,6 +14,7 @@ import { systemClock, type Clock, type Millis, type Timer } from './core/clock.t
 import { DEFAULT_CRITICALITY } from './core/criticality.ts';
 import { MeshEvents, type Emit } from './core/events.ts';
 import { MeshError, type DeadlineSource } from './core/errors.ts';
+import type { Explanation } from './core/explanation.ts';
 import { Stalls } from './core/stalls.ts';
 import { systemRandom, type Random } from './core/random.ts';
 import { PeerLists } from './discovery/peer-lists.ts';
@@ -69,6 +70,14 @@ export interface MeshSnapshot {
   /** In flight, over all services. */
   readonly calls: number;
   readonly services: readonly ServiceSnapshot[];
+}
+
+/** What `explain()` takes. */
+export interface ExplainRequest {
+  readonly url: string | URL;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly hashKey?: string;
 }
 
 type RequestOptions = Parameters<typeof undici.request>[1] & { mesh?: CallOptions };
@@ -203,6 +212,18 @@ export class MeshClient {
       timer.cancel();
       this.#readying.delete(cancellation);
     }
+  }
+
+  /**
+   * What would happen to this request, and why: service, route, version, endpoints, knobs with the lines they come from. Nothing is sent.
+   * `explanationText` prints it.
+   *
+   * @throws MeshError INVALID_REQUEST
+   */
+  explain({ url, method = 'GET', headers = {}, hashKey }: ExplainRequest): Explanation {
+    const href = String(url);
+    if (!URL.canParse(href)) throw new MeshError('INVALID_REQUEST', `url: ${JSON.stringify(href)} (expected: an http: or https: URL)`);
+    return this.#services.explain({ url: new URL(href), method, headers: Object.entries(headers).flat(), hashKey });
   }
 
   /** Everything the client knows, as plain data: policy, services, endpoints, loads, ejections, circuits, budgets, discovery. */

@@ -86,6 +86,11 @@ export class RunningRoute {
     return this.#rollout === undefined ? undefined : (this.#rollout.choose(request, hashKey) ?? NOWHERE);
   }
 
+  /** How its calls are shared out now; undefined where they go to the service as a whole. Changes nothing. */
+  shares(request: Pick<MeshRequest, 'headers'>, hashKey: string | undefined): ({ readonly state: RolloutState } & ReturnType<Rollout['shares']>) | undefined {
+    return this.#rollout === undefined ? undefined : { state: this.#rollout.state(), ...this.#rollout.shares(request, hashKey) };
+  }
+
   /** The request as it is to be sent; `prefix` is the one of its path that matched. */
   request(request: MeshRequest, prefix: string): MeshRequest {
     return changedRequest(request, this.#route, prefix);

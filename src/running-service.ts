@@ -111,6 +111,11 @@ export class RunningService {
     return this.#table?.find(request);
   }
 
+  /** Of a name; undefined: none. */
+  routeNamed(name: string): RunningRoute | undefined {
+    return this.#routes.get(name);
+  }
+
   /** By its route, where it has one. */
   send(call: Call, route?: RunningRoute): Promise<Reply> {
     this.calledAt = call.startedAt;

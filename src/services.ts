@@ -4,10 +4,13 @@
  * Those that the policy names stay. Any other host is a service, too, with the defaults (unless `unknownHosts` says otherwise), and since
  * hosts may come from outside, in any number, there are only so many of those, and each only as long as it is called.
  */
+import { knobOrigins, placeOf } from './config/knob-origins.ts';
 import type { LoadedPolicy } from './config/load-policy.ts';
 import type { Millis, Timer } from './core/clock.ts';
 import { MeshError } from './core/errors.ts';
+import type { Explanation } from './core/explanation.ts';
 import type { DiscoverySource, ServiceEntry, ServicePolicy } from './core/policy.ts';
+import { explain, plannedShares, type ExplainedRequest } from './routing/explain.ts';
 import { hostTable, splitAuthority, type Authority, type HostTable } from './routing/hosts.ts';
 import { RunningService, type ServiceDeps } from './running-service.ts';
 
@@ -63,6 +66,28 @@ export class Services {
     const entry = policy.services.get(name);
     if (entry === undefined) throw new MeshError('UNKNOWN_SERVICE', `${name}: no such service in ${source} (known: ${[...policy.services.keys()].join(', ') || 'none'})`, { service: name });
     return this.#run(entry, entry.hosts[0]?.port ?? 80);
+  }
+
+  /** By the policy in force and what is known now. Nothing is sent, looked up or started. */
+  explain(request: ExplainedRequest): Explanation {
+    const { policy, source, written } = this.#loaded;
+    const runningOf = (name: string): RunningService | undefined => this.running.find((each) => each.name === name);
+    const explanation = explain(request, {
+      policy, source, wall: this.#deps.clock.wall(),
+      knobs: (knobs, service, route) => knobOrigins(knobs, service, route, written),
+      placeOf: (service, route) => placeOf(['services', service, 'routes', route], written),
+      shares: (service, route, { headers, hashKey }) => {
+        const running = runningOf(service)?.routeNamed(route.name)?.shares({ headers }, hashKey);
+        const { clock, random } = this.#deps;
+        return running ?? plannedShares({ service, route, clock, random }, { headers }, hashKey);
+      },
+    });
+    const snapshot = explanation.service === undefined ? undefined : runningOf(explanation.service)?.snapshot();
+    if (snapshot === undefined) return explanation;
+    const groups = explanation.versions.length === 0 ? [{ version: undefined, endpoints: explanation.route?.toVersions === true ? [] : snapshot.endpoints }]
+      : explanation.versions.map(({ name }) => ({ version: name, endpoints: snapshot.versions.find((each) => each.name === name)?.endpoints ?? [] }));
+    const candidates = groups.flatMap(({ version, endpoints }) => endpoints.map(({ endpoint, state, load, pending }) => ({ version, endpoint, state, load, pending })));
+    return { ...explanation, candidates };
   }
 
   /** No service of the policy has this host, and such calls are none of ours. */

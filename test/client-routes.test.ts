@@ -349,3 +349,21 @@ services:
     expect((await mesh.fetch('http://reviews/')).status).toBe(200);
   });
 });
+
+describe('mesh.explain', () => {
+  it('says what a call would do, and the endpoints as they are, and sends nothing', async () => {
+    const [v1, v2] = [await version('v1'), await version('v2')];
+    const { mesh } = client({ v1: at(v1), v2: at(v2) }, [{ name: 'jason', match: [{ headers: { 'end-user': 'jason' } }], to: { v2: 1 } }, { name: 'rest', to: { v1: 3, v2: 1 } }]);
+    const before = mesh.explain({ url: 'http://reviews/x', headers: { 'End-User': 'jason' } });
+    expect(before).toMatchObject({ service: 'reviews', route: { name: 'jason', from: 'options.policy services.reviews.routes.0' }, versions: [{ name: 'v2', probability: 1 }] });
+    expect(before.candidates).toBeUndefined();
+    expect(mesh.inspect().services).toEqual([]);
+    await mesh.ready();
+    expect(mesh.explain({ url: 'http://reviews/x' })).toMatchObject({
+      route: { name: 'rest' }, versions: [{ name: 'v1', probability: 0.75 }, { name: 'v2', probability: 0.25 }],
+      candidates: [{ version: 'v1', endpoint: `127.0.0.1:${v1.port}`, state: 'available', pending: 0 }, { version: 'v2', endpoint: `127.0.0.1:${v2.port}` }],
+    });
+    expect(() => mesh.explain({ url: 'nonsense' })).toThrow('url: "nonsense"');
+    expect([v1.seen, v2.seen]).toEqual([[], []]);
+  });
+});

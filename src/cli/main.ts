@@ -17,6 +17,7 @@ interface Listed {
 const commands: ReadonlyMap<string, Listed> = new Map<string, Listed>([
   ['validate', { summary: 'say everything that is wrong with a policy, before it ships', load: async () => (await import('./commands/validate.ts')).validate }],
   ['diff', { summary: 'say what changes from one policy to another, by meaning', load: async () => (await import('./commands/diff.ts')).diff }],
+  ['explain', { summary: 'say what the policy does with a request, and why', load: async () => (await import('./commands/explain.ts')).explain }],
   ['resolve', { summary: 'look a name up as the client does, and show everything on the way', load: async () => (await import('./commands/resolve.ts')).resolve }],
   ['import', { summary: 'make a policy of Istio’s or the Gateway API’s objects', load: async () => (await import('./commands/import.ts')).importCommand }],
   ['init', { summary: 'write a policy file to begin with', load: async () => (await import('./commands/init.ts')).init }],

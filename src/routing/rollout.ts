@@ -93,6 +93,23 @@ export class Rollout {
     return { weights: stop?.weights ?? weightsOf(this.#deps.targets(), step), step: step + 1, stopped: stop?.kind };
   }
 
+  /** Which version this request would go to with which probability. Changes nothing. */
+  shares(request: { readonly headers: HeaderList }, hashKey: string | undefined): { readonly shares: ReadonlyMap<string, number>; readonly sticky: boolean } {
+    const { weights, step = 0 } = this.state();
+    const targets = this.#deps.targets();
+    const left = targets.fallback ? without(weights, this.#empty) : weights;
+    const shared = hasWeight(left) ? left : weights;
+    const key = this.#reading?.keyOf(request, hashKey);
+    if (key !== undefined) {
+      let sides = sidesAt(targets, step - 1);
+      for (const next of [weights, shared]) sides = rearranged(sides, next);
+      const version = versionAt(sides, pointOf(this.#deps.service, key));
+      return { shares: new Map(version === undefined ? [] : [[version, 1]]), sticky: true };
+    }
+    const total = [...shared.values()].reduce((sum, weight) => sum + weight, 0);
+    return { shares: new Map(total === 0 ? [] : [...shared].map(([version, weight]) => [version, weight / total])), sticky: false };
+  }
+
   /** What came of an attempt that went to a version. */
   record(version: string, failed: boolean): void {
     const holdOn = this.#judging(version);
@@ -199,13 +216,15 @@ export class Rollout {
 
   /** From the first weights of the policy to these, by way of each step: what this process has seen makes no difference. */
   #circleFor(weights: Weights): Circle {
-    const { weights: first, schedule } = this.#targets;
-    let sides = circle(first);
-    const step = this.#stop?.step ?? this.#position?.step ?? -1;
-    for (const { to } of schedule?.steps.slice(0, step + 1) ?? []) sides = rearranged(sides, to);
+    let sides = sidesAt(this.#targets, this.#stop?.step ?? this.#position?.step ?? -1);
     if (this.#stop !== undefined) sides = rearranged(sides, this.#weights);
     return weights === this.#weights ? sides : rearranged(sides, weights);
   }
+}
+
+/** At a step, from 0; by way of each before it. */
+function sidesAt({ weights, schedule }: Targets, step: number): Circle {
+  return (schedule?.steps.slice(0, step + 1) ?? []).reduce((sides, { to }) => rearranged(sides, to), circle(weights));
 }
 
 /** Reads what names the user. */

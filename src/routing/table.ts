@@ -73,6 +73,28 @@ export class RouteTable<Route extends Routable> {
     return found;
   }
 
+  /** Every entry, the most specific first, with what of it does not hold; the first without is the one that is found. */
+  trials(request: RoutableRequest): readonly { readonly entry: Entry<Route>; readonly failed: string | undefined }[] {
+    const target = request.path.slice(0, pathEnd(request.path));
+    const path = normalPath(target);
+    this.#reading.begin(request);
+    const found = this.entries.map((entry) => ({ entry, failed: this.#failed(entry, request.method, path) }));
+    this.#reading.end();
+    return found;
+  }
+
+  #failed({ path: wanted, method, conditions }: Entry<Route>, asked: string, path: string): string | undefined {
+    if (wanted !== undefined && !pathHolds(wanted, path)) return `the path is ${path}`;
+    if (method !== undefined && method !== asked) return `the method is ${asked}`;
+    for (const condition of conditions) {
+      if (this.#reading.holds(condition)) continue;
+      const value = this.#reading.found(condition);
+      const what = `${condition.kind === 'query' ? 'query parameter' : condition.kind} ${condition.name}`;
+      return value === undefined ? `there is no ${what}` : `${what} is ${JSON.stringify(value.slice(0, 80))}`;
+    }
+    return undefined;
+  }
+
   #find(request: RoutableRequest, path: string, end: number): Entry<Route> | undefined {
     const tree = this.#tree;
     tree.find(path, end);
@@ -89,6 +111,17 @@ export class RouteTable<Route extends Routable> {
       if (prefixed !== undefined) return prefixed;
     }
     return undefined;
+  }
+}
+
+function pathHolds(wanted: PathMatch, path: string): boolean {
+  switch (wanted.kind) {
+    case 'exact':
+      return path === wanted.value;
+    case 'prefix':
+      return wanted.value === '' || path === wanted.value || path.startsWith(`${wanted.value}/`);
+    case 'regex':
+      return wanted.test(path);
   }
 }
 
