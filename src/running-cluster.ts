@@ -18,7 +18,7 @@ import { balance } from './balancer/balance.ts';
 import type { Panic } from './balancer/candidates.ts';
 import { Cluster, type ClusterKnobs } from './balancer/cluster.ts';
 import { positionOf, type Self } from './balancer/position.ts';
-import type { EndpointSnapshot } from './balancer/snapshot.ts';
+import type { EndpointSnapshot, Exclusions } from './balancer/snapshot.ts';
 import type { SubsetSnapshot } from './balancer/subset.ts';
 import { stack, type Attempt, type Layer, type Service, type Transport } from './core/call.ts';
 import type { Cancellation } from './core/cancellation.ts';
@@ -46,6 +46,7 @@ export interface ClusterSnapshot {
   readonly discovery: DiscoveryState;
   readonly endpoints: readonly EndpointSnapshot[];
   readonly subset: SubsetSnapshot;
+  readonly exclusions: Exclusions;
   /** What is done because too few endpoints are usable; `observed`: nothing, but something would be. */
   readonly panic: Panic;
   readonly circuit: CircuitSnapshot;
@@ -185,7 +186,7 @@ export class RunningCluster {
   }
 
   snapshot(): ClusterSnapshot {
-    return { discovery: this.#watch?.state() ?? notLookedFor, endpoints: this.cluster.snapshot(), subset: this.cluster.subset(), panic: this.cluster.panic, circuit: this.circuits.own.snapshot(), circuits: this.circuits.snapshots() };
+    return { discovery: this.#watch?.state() ?? notLookedFor, endpoints: this.cluster.snapshot(), subset: this.cluster.subset(), exclusions: this.cluster.exclusions(), panic: this.cluster.panic, circuit: this.circuits.own.snapshot(), circuits: this.circuits.snapshots() };
   }
 
   /** No new attempts come: what is in flight finishes, what is idle closes. */

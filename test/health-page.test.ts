@@ -1,7 +1,7 @@
 /** What docs/health.md says in figures and in YAML is so. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { mostEjected } from '../src/balancer/outlier.ts';
+import { mostEjected } from '../src/core/ejection-limit.ts';
 import { defaultServicePolicy } from '../src/core/policy.ts';
 import { accepted } from './config/refusal.ts';
 

@@ -12,6 +12,7 @@
 import type { Cancellation } from '../core/cancellation.ts';
 import type { Clock, Millis } from '../core/clock.ts';
 import type { Endpoint, EndpointKey, RefreshReason, Resolution } from '../core/endpoint.ts';
+import { mostEjected } from '../core/ejection-limit.ts';
 import { MeshError } from '../core/errors.ts';
 import type { Emit, SubsetReason } from '../core/events.ts';
 import type { Probe } from '../core/health.ts';
@@ -31,7 +32,7 @@ import { Node, trialDueAt, type NodeContext } from './node.ts';
 import type { PickRequest } from './picker.ts';
 import { nowhere, type Position } from './position.ts';
 import { Shares } from './shares.ts';
-import { describe, type EndpointSnapshot } from './snapshot.ts';
+import { describe, type EndpointSnapshot, type Exclusions } from './snapshot.ts';
 import { Subset, type SubsetSnapshot } from './subset.ts';
 import { Tombstones } from './tombstones.ts';
 
@@ -191,6 +192,13 @@ export class Cluster {
     const known = this.#nodes.length;
     const why = known === 0 ? 'discovery knows no endpoint' : `panic: too few of its ${known} endpoints are usable, and outlier.panic.mode is fail-fast`;
     return new MeshError('NO_ENDPOINTS', `${this.service}: ${why}`);
+  }
+
+  /** How many endpoints are out, and how many may be ejected. */
+  exclusions(): Exclusions {
+    const { outlier } = this.#deps.knobs();
+    const most = outlier === 'off' ? 0 : mostEjected(this.#nodes.length, outlier.ejection);
+    return { ejected: this.#ejection.count, unhealthy: this.#checks?.unhealthy ?? 0, mostEjected: most };
   }
 
   /** How large the subset is, and why these. */

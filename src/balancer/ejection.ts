@@ -21,12 +21,13 @@
  * everything is decided and reported just the same; it is the choice of candidates that does not look (candidates.ts).
  */
 import type { Millis } from '../core/clock.ts';
+import { mostEjected } from '../core/ejection-limit.ts';
 import type { EjectionReason, Emit } from '../core/events.ts';
 import type { OutcomeKind } from '../core/outcome.ts';
 import type { OutlierKnobs, RelativeKnobs, Switchable } from '../core/policy.ts';
 import { below, type Random } from '../core/random.ts';
 import { trialDueAt, type Available, type Ejected, type EjectionState, type Judge, type Node, type Ticket, type Trial } from './node.ts';
-import { ejectionDuration, isBelow, isOutlier, mostEjected, successRate, windowOf, type Tally } from './outlier.ts';
+import { ejectionDuration, isBelow, isOutlier, successRate, windowOf, type Tally } from './outlier.ts';
 
 /** The default deadline of a call: what has not ended by then has been given up by whoever sent it. */
 const TRIAL_LEASE: Millis = 30_000;

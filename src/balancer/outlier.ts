@@ -59,16 +59,6 @@ export function windowOf({ relative, successRate }: OutlierKnobs): Millis {
   return successRate === 'off' ? defaultServicePolicy.outlier.relative.window : successRate.window;
 }
 
-/**
- * How many of `total` endpoints may be ejected at one time. The share is rounded up (10 % of 4 is one, not none: rounding down
- * made the default of others inert, envoy#34666), and what must remain goes before it.
- */
-export function mostEjected(total: number, knobs: OutlierKnobs['ejection']): number {
-  // 0.07 × 100 is 7.000000000000001, and not 8 endpoints.
-  const share = Math.ceil(knobs.maxShare * total - 1e-9);
-  return Math.max(0, Math.min(share, total - knobs.minRemaining));
-}
-
 /** base, 2·base, 4·base … for the first, second, third ejection in a row, up to max; spread, so that they do not return together. */
 export function ejectionDuration(ejections: number, knobs: OutlierKnobs['ejection'], random: Random): Millis {
   return jittered(random, Math.min(knobs.base * 2 ** (ejections - 1), knobs.max), knobs.jitter);

@@ -48,6 +48,15 @@ export interface EndpointSnapshot {
   };
 }
 
+/** Of all endpoints of the subset; observed ones count. */
+export interface Exclusions {
+  readonly ejected: number;
+  /** Of health checks. */
+  readonly unhealthy: number;
+  /** So many at a time, with as many endpoints as there are and as the policy is. */
+  readonly mostEjected: number;
+}
+
 export function describe(node: Node, picker: Picker<Node>, { outlier, healthCheck }: Excluding, clock: Clock): EndpointSnapshot {
   const now = clock.now();
   const state = node.ejection;

@@ -5,6 +5,7 @@ import type { Policy, ServicePolicy } from '../core/policy.ts';
 import { formatDuration } from './duration.ts';
 import { sourcePlaces } from './discovery.ts';
 import type { Path, PolicyProblem } from './problem.ts';
+import { lintEjection } from './inert-ejection.ts';
 import { lintRoutes } from './route-problems.ts';
 import { describeAt } from './schema-problems.ts';
 import type { PolicySource } from './source.ts';
@@ -19,15 +20,17 @@ export function lint(policy: Policy, source: PolicySource): readonly PolicyProbl
     warnings.push({ source: source.name, position: source.position(path), path, found, expected });
   };
   lintRetries(policy.defaults, ['defaults'], source, warn);
+  lintEjection(policy.defaults, undefined, ['defaults'], source, warn);
   for (const [name, entry] of policy.services) {
     lintRetries(entry.policy, ['services', name], source, warn);
+    lintEjection(entry.policy, entry.source, ['services', name], source, warn);
     lintSrvNames(['services', name], source, warn);
     lintRoutes(entry, warn);
   }
   return warnings;
 }
 
-type Warn = (path: Path, expected: string, found?: string) => void;
+export type Warn = (path: Path, expected: string, found?: string) => void;
 
 function lintRetries(policy: ServicePolicy, scope: Path, source: PolicySource, warn: Warn): void {
   const { retry, deadline, attemptTimeout } = policy;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { mostEjected } from '../../src/core/ejection-limit.ts';
 import type { OutcomeKind } from '../../src/core/outcome.ts';
 import type { OutlierKnobs } from '../../src/core/policy.ts';
-import { mostEjected } from '../../src/balancer/outlier.ts';
 import { endpointAt, endpoints, noneTried, outlierKnobs, SmallCluster } from './small-cluster.ts';
 
 const bad = '10.0.0.0';

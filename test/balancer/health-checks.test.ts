@@ -311,6 +311,7 @@ describe('in panic', () => {
     for (const host of ['10.0.0.1', '10.0.0.2']) checked.fail(host);
     await clock.advance(INTERVALS);
     expect(world.events('balancer.panic')).toMatchObject([{ active: true, mode: 'least-bad', ejected: 1, unhealthy: 2, total: 4, enforced: true }]);
+    expect(world.cluster.exclusions()).toEqual({ ejected: 1, unhealthy: 2, mostEjected: 2 });
     expect(world.pick(new Set(['10.0.0.3:80'])).endpoint.host).toBe(bad);
     checked.fail('10.0.0.3');
     await clock.advance(INTERVALS);

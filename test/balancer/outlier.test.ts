@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { mostEjected } from '../../src/core/ejection-limit.ts';
 import { seededRandom } from '../../src/core/random.ts';
-import { ejectionDuration, isOutlier, mostEjected, successRate } from '../../src/balancer/outlier.ts';
+import { ejectionDuration, isOutlier, successRate } from '../../src/balancer/outlier.ts';
 import { outlierKnobs } from './small-cluster.ts';
 
 const knobs = outlierKnobs.relative;
