@@ -1,8 +1,8 @@
 /**
  * Where the first route that matches would win, and here the most specific does: which routes of a list change places by that.
  *
- * Specific as the Gateway API has it: an exact path before a prefix before a regular expression or none, the longer prefix first, then a method,
- * then more headers, then more query parameters. Two routes can only meet if one call can match both; where that is plainly impossible
+ * Specific as docs/routing.md has it: an exact path before a regular expression before a prefix, the longer prefix first, then a method, then more
+ * headers, then more query parameters. Two routes can only meet if one call can match both; where that is plainly impossible
  * (different exact paths, methods or header values), nothing is said.
  */
 import type { DraftRoute, Knobs } from './draft.ts';
@@ -27,7 +27,7 @@ function matchesOf(route: DraftRoute): readonly Match[] {
 }
 
 function rank({ path, method, headers, query }: Match): readonly number[] {
-  const kind = path?.exact !== undefined ? 2 : path?.prefix !== undefined && path.prefix !== '/' ? 1 : 0;
+  const kind = path?.exact !== undefined ? 3 : path?.regex !== undefined ? 2 : path?.prefix !== undefined && path.prefix !== '/' ? 1 : 0;
   return [kind, kind === 1 ? path!.prefix!.length : 0, method === undefined ? 0 : 1, count(headers), count(query)];
 }
 

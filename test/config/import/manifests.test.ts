@@ -88,6 +88,13 @@ test('what is not quite the same is told: prefixes, order, times that never come
   ]);
 });
 
+test('a regular expression goes before a prefix here', () => {
+  const { told } = imported(virtualService(`  - { match: [{ uri: { prefix: / }, headers: { a: { exact: b } } }], route: [{ destination: { host: reviews } }] }
+  - { match: [{ uri: { regex: "/x.*" } }], route: [{ destination: { host: reviews } }] }
+`));
+  expect(told).toEqual(['differs VirtualService default/r spec.http[1]: it stands behind route-1 and is more specific: here it goes first where both match']);
+});
+
 test('routes that no call can match both of do not change places', () => {
   const { told } = imported(virtualService(`  - { match: [{ method: { exact: GET } }], route: [{ destination: { host: reviews } }] }
   - { match: [{ method: { exact: POST }, headers: { a: { exact: b } } }], route: [{ destination: { host: reviews } }] }
