@@ -170,6 +170,7 @@ describe('the demo', () => {
     [['--rate', 'many'], '--rate: many'],
     [['--port', '70000'], '--port: 70000'],
     [['--quick'], '--quick'],
+    [['canari'], 'canari (expected: canary, or nothing)'],
   ])('refuses %j', async (args, problem) => {
     const { code, stderr } = await run(args);
     expect(code).toBe(2);
@@ -192,6 +193,24 @@ describe('the demo', () => {
     expect((await ended)[0]).toBe(expected);
     await eventually(() => children.every((pid) => !alive(pid)));
   });
+
+  it('moves reviews from v1 to v2 as the schedule says, and rolls a bad v2 back', async () => {
+    const { stdout } = await promisify(execFile)('npm', ['run', '--silent', 'demo', '--', 'canary', '--fast', '--port', '25080'], { cwd: path('.') });
+    const findings = stdout.trimEnd().split('\n').slice(-11, -2);
+    const expected = [
+      /calls without a user: off by 0\.\d calls at most/,
+      /users: off by [0-4]\.\d standard deviations at most/,
+      /\d+ of 100 users seen moving from v1 to v2, 0 more than once, back or not at all/,
+      /jason: \d+ calls on v2, 0 on v1/,
+      /0 of \d+ calls failed/,
+      /v2 rolled back \d\.\d s after it began to fail, at step 2, when \d+ % of \d+ attempts succeeded/,
+      /after that, v1 answered (\d+) of \1 calls; before it, \d+ failed/,
+      /\d+ users came back to v1, 0 of them before the rollback/,
+      /jason: 0 of \d+ calls on v1/,
+    ];
+    expect(findings).toEqual(expected.map((line) => expect.stringMatching(new RegExp(`^  ok     ${line.source}`))));
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe('  The canary went as its schedule says, and the bad one was rolled back.');
+  }, 90_000);
 
   /** A zombie is dead: whoever inherited it has only not looked yet. */
   function alive(pid: string): boolean {

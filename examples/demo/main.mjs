@@ -3,12 +3,14 @@
  * plain undici, while things break. See docs/demo.md.
  *
  *     npm run demo [-- --fast] [--rate 200] [--port 19080]
+ *     npm run demo -- canary           another one, in canary.mjs
  *
- * Exit code: 0 · 1 where a call of inmesh failed · 2 where the demo could not run · 130 after Ctrl-C.
+ * Exit code: 0 · 1 where a call of inmesh failed, or the canary went wrong · 2 where the demo could not run · 130 after Ctrl-C.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { canary } from './canary.mjs';
 import { comparison, failureList } from './closing.mjs';
 import { Cluster, sides } from './cluster.mjs';
 import { liveView } from './live.mjs';
@@ -52,7 +54,8 @@ process.on('SIGHUP', () => void end(129));
 process.on('uncaughtException', (error) => void end(2, `the demo has failed: ${error.stack}`));
 process.stdout.on('error', () => void end(2));
 
-await run();
+if (options.canary) await canary(processes, options).then((good) => end(good ? 0 : 1), fail);
+else await run();
 
 async function run() {
   process.stdout.write('Starting a DNS server, 2 × 5 replicas and 2 clients, and a warm-up …\n');
@@ -144,16 +147,20 @@ async function end(code, message) {
 
 function readOptions() {
   try {
-    const { values } = parseArgs({
-      options: { fast: { type: 'boolean', default: false }, rate: { type: 'string', default: '200' }, port: { type: 'string', default: '19080' } },
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { fast: { type: 'boolean', default: false }, rate: { type: 'string' }, port: { type: 'string', default: '19080' } },
     });
-    const rate = Number(values.rate);
+    const [demo, ...more] = positionals;
+    if ((demo ?? 'canary') !== 'canary' || more.length > 0) throw new Error(`${positionals.join(' ')} (expected: canary, or nothing)`);
+    const rate = Number(values.rate ?? (demo === undefined ? 200 : 100));
     const port = Number(values.port);
     if (!(rate > 0 && rate <= 5000)) throw new Error(`--rate: ${values.rate} (expected: calls per second, up to 5000)`);
     if (!(Number.isInteger(port) && port > 0 && port < 65535)) throw new Error(`--port: ${values.port} (expected: 1 to 65534; the DNS server takes the next one)`);
-    return { fast: values.fast, rate, port };
+    return { canary: demo === 'canary', fast: values.fast, rate, port };
   } catch (error) {
-    process.stderr.write(`${error.message}\nusage: npm run demo -- [--fast] [--rate 200] [--port 19080]\n`);
+    // Node goes on to say how to write an argument that begins with a dash; there is none.
+    process.stderr.write(`${error.message.split('. To specify')[0]}\nusage: npm run demo -- [canary] [--fast] [--rate 200] [--port 19080]\n`);
     process.exit(2);
   }
 }
