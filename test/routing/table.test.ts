@@ -214,6 +214,8 @@ describe('however many routes there are', () => {
           const found = compiled.find(each)?.route.name;
           if (found !== undefined) routed += 1;
           expect(found).toBe(slowly(all, each));
+          // What is explained is what happens.
+          expect(compiled.trials(each).find(({ failed }) => failed === undefined)?.entry).toBe(compiled.find(each));
         }
       }),
       { numRuns: 1000, seed: 6 },
