@@ -79,6 +79,16 @@ describe('peers', () => {
     expect(world.changes).toHaveLength(2);
   });
 
+  it('that are gone are gone from the first answer without them on, however many follow', async () => {
+    const world = new World();
+    world.answer([OWN, '10.1.0.8', '10.1.0.9']);
+    world.answer([OWN, '10.1.0.9']);
+    await world.clock.advance(PEER_SETTLES / 2);
+    world.answer([OWN]);
+    await world.clock.advance(PEER_SETTLES / 2);
+    expect(world.all).toEqual([OWN, '10.1.0.9']);
+  });
+
   it('that come and go change nothing, either way', async () => {
     const world = new World();
     world.answer([OWN, '10.1.0.8']);
