@@ -61,6 +61,10 @@ type Phase =
  */
 const STALL: Millis = 20;
 
+/** These two are the same for all rounds, and most go through no other phase. */
+const begun: Phase = { kind: 'watching', hedges: 0 };
+const decided: Phase = { kind: 'decided' };
+
 export class Round extends Timeout {
   readonly #owner: RoundOwner;
   readonly #first: Attempt;
@@ -70,7 +74,7 @@ export class Round extends Timeout {
   readonly #decided: (result: RoundResult) => void;
   /** Nearly always one, and never many. */
   readonly #running: Attempt[] = [];
-  #phase: Phase = { kind: 'watching', hedges: 0 };
+  #phase: Phase = begun;
   #sent: Sent = 'no';
 
   /** `delay`: from an attempt's beginning to a hedge beside it; `most`: hedges. `decided` is called once. */
@@ -156,7 +160,7 @@ export class Round extends Timeout {
   }
 
   #decide(result: Result, hedges: number): void {
-    this.#enter({ kind: 'decided' });
+    this.#enter(decided);
     const answered = answers(result, hedges);
     for (const attempt of this.#running) {
       const now = this.#owner.timeouts.clock.now();
