@@ -173,20 +173,22 @@ export class Ejection implements Judge {
 
   #move(node: Node, next: EjectionState, now: Millis): void {
     const { service, emit, moved, ejected, knobs } = this.#deps;
+    const policy = knobs();
+    const enforced = policy !== 'off' && policy.mode === 'enforce';
     const last = node.ejection;
     const change = Number(next.kind !== 'available') - Number(last.kind !== 'available');
     node.ejection = next;
     this.#ejected += change;
     if (change !== 0) this.#reported.clear();
     if (next.kind === 'available' && last.kind !== 'available') {
-      node.startOver(last.kind === 'trial' ? last.ticket.startedAt : now);
+      const since = last.kind === 'trial' ? last.ticket.startedAt : now;
+      if (enforced) node.startOver(since);
+      else node.clearRecord(since);
       emit('endpoint.returned', { service, endpoint: node.key, after: now - ejectionOf(last).since });
     }
     // A trial that said nothing goes back to the ejection it was of, which is no new one.
     if (next.kind === 'ejected' && !(last.kind === 'trial' && last.of === next)) {
       const { reason, duration, ejections, successRate, fleetSuccessRate } = next;
-      const policy = knobs();
-      const enforced = policy !== 'off' && policy.mode === 'enforce';
       emit('endpoint.ejected', { service, endpoint: node.key, reason, duration, ejections, successRate, fleetSuccessRate, enforced });
       ejected();
     }

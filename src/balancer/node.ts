@@ -110,6 +110,8 @@ export class Node implements Candidate {
   readonly record: HealthRecord;
   /** Attempts that began before this say nothing any more. */
   #knownSince: Millis = -Infinity;
+  /** … and those before this nothing of its health. */
+  #recordedSince: Millis = -Infinity;
   #left = false;
 
   constructor(endpoint: Endpoint, context: NodeContext) {
@@ -146,9 +148,15 @@ export class Node implements Candidate {
 
   /** A clean record: what was known of it is of another time, and so is what began before `since` and is still on its way. */
   startOver(since: Millis): void {
-    this.record.clear();
+    this.clearRecord(since);
     forget(this.figures);
     this.#knownSince = since;
+  }
+
+  /** The same for its health alone: it was ejected only in name, had its traffic all the time, and its load is what it is. */
+  clearRecord(since: Millis): void {
+    this.record.clear();
+    this.#recordedSince = since;
   }
 
   /** It left the set or the subset: what is in flight ends, and changes nothing. */
@@ -184,7 +192,7 @@ export class Node implements Candidate {
     if (outcome.kind === 'success') elapsed = this.#context.fleet.answered(elapsed, ticket.before, ticket.route);
     else if (outcome.outrun) elapsed = this.#context.fleet.ordinary(elapsed, ticket.route);
     this.#load.observe(this.figures, outcome, elapsed, now, ticket.before);
-    if (outcome.kind === 'success' || outcome.kind === 'failure') this.#record(outcome, now);
+    if (ticket.startedAt >= this.#recordedSince && (outcome.kind === 'success' || outcome.kind === 'failure')) this.#record(outcome, now);
     if (trial && outcome.kind !== 'success') this.#context.judge.tried(this, outcome.kind, now);
   }
 
@@ -193,7 +201,7 @@ export class Node implements Candidate {
     this.totals.success -= 1;
     this.totals.failure += 1;
     const knobs = this.#context.outlier();
-    if (ticket.startedAt < this.#knownSince || this.#left || knobs === 'off') return;
+    if (ticket.startedAt < this.#recordedSince || this.#left || knobs === 'off') return;
     const now = this.#context.clock.now();
     this.record.brokeOff(now, knobs);
     this.#context.judge.failed(this, now, false);
@@ -204,7 +212,7 @@ export class Node implements Candidate {
     this.#inFlight.end();
     this.#context.shares.inFlight -= 1;
     if (outcome !== 'success' || this.#left) return;
-    if (ticket.startedAt >= this.#knownSince) this.record.completed();
+    if (ticket.startedAt >= this.#recordedSince) this.record.completed();
     this.#context.picker.succeeded?.(this, this.#context.clock.now());
   }
 

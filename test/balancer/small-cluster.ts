@@ -4,7 +4,7 @@ import type { Emit, MeshEventMap, MeshEventName } from '../../src/core/events.ts
 import type { Probe } from '../../src/core/health.ts';
 import type { OutcomeKind } from '../../src/core/outcome.ts';
 import { defaultServicePolicy } from '../../src/core/policy.ts';
-import { seededRandom } from '../../src/core/random.ts';
+import { seededRandom, type Random } from '../../src/core/random.ts';
 import type { Stalls } from '../../src/core/stalls.ts';
 import { Cluster, type ClusterKnobs } from '../../src/balancer/cluster.ts';
 import type { Position } from '../../src/balancer/position.ts';
@@ -41,7 +41,7 @@ export class SmallCluster {
   readonly cluster: Cluster;
   knobs: ClusterKnobs;
 
-  constructor(options: { knobs?: Partial<ClusterKnobs>; endpoints?: readonly Endpoint[]; seed?: number; identity?: string; clock?: VirtualClock; stalls?: Stalls; position?: () => Position; probe?: Probe } = {}) {
+  constructor(options: { knobs?: Partial<ClusterKnobs>; endpoints?: readonly Endpoint[]; seed?: number; identity?: string; clock?: VirtualClock; stalls?: Stalls; position?: () => Position; probe?: Probe; random?: Random } = {}) {
     this.clock = options.clock ?? new VirtualClock(1_000_000);
     this.knobs = { ...defaultKnobs, ...options.knobs };
     const emit: Emit = (name, event) => void this.said.push({ name, event } as Said);
@@ -51,7 +51,7 @@ export class SmallCluster {
       ...(options.position === undefined ? {} : { position: options.position }),
       clock: this.clock,
       stalls: options.stalls,
-      random: seededRandom(options.seed ?? 1),
+      random: options.random ?? seededRandom(options.seed ?? 1),
       knobs: () => this.knobs,
       emit,
       ...(options.probe === undefined ? {} : { probe: options.probe }),
