@@ -54,6 +54,11 @@ test('without retries there is one attempt, and no wait is longer than the deadl
   expect(worstCase({ ...core, retry: { ...core.retry, budget: { ...core.retry.budget, mode: 'observe' } } }).load).toBe(3);
 });
 
+test('hedges are attempts, and make nobody wait longer', () => {
+  const { services } = diff('services: { a: { attemptTimeout: 1s } }', 'services: { a: { attemptTimeout: 1s, hedge: { after: 50ms, max: 1 } } }');
+  expect(services[0]!.effect).toMatchObject({ before: { attempts: 3, wait: 3075 }, after: { attempts: 4, wait: 3075 } });
+});
+
 test('every knob is written as its kind is', () => {
   const { defaults } = accepted('version: 1');
   const written: string[] = [];

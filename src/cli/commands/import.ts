@@ -8,7 +8,7 @@ import type { Note } from '../../config/import/fields.ts';
 import { parsePolicyObject } from '../../config/parse-policy.ts';
 import { problemText } from '../../config/problem.ts';
 import { parseArguments, UsageError } from '../arguments.ts';
-import type { Command } from '../command.ts';
+import type { Command, Terminal } from '../command.ts';
 import { Page } from '../page.ts';
 import { printable, printableJson } from '../printable.ts';
 
@@ -68,13 +68,23 @@ export const importCommand: Command = {
     if (values.json === true) terminal.write(printableJson({ policy: document, notes, invalid }));
     else {
       const text = `# Imported from ${positionals.map(printable).join(', ')}.\n${stringify(document)}`;
-      if (output === undefined) terminal.write(text);
-      else writeFileSync(output, text);
       terminal.complain(pageOf(notes, invalid, terminal.colours));
+      if (output === undefined) terminal.write(text);
+      else if (!written(output, text, terminal)) return 1;
     }
     return invalid.length > 0 || (values.strict === true && notes.some(({ kind }) => kind === 'dropped')) ? 1 : 0;
   },
 };
+
+function written(path: string, text: string, terminal: Terminal): boolean {
+  try {
+    writeFileSync(path, text);
+    return true;
+  } catch (error) {
+    terminal.complain(`${printable((error as Error).message)}\n`);
+    return false;
+  }
+}
 
 const styles = { dropped: 'red', differs: 'yellow', needs: 'cyan' } as const;
 
