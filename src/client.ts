@@ -175,8 +175,9 @@ export class MeshClient {
   }
 
   /**
-   * Runs `work`, and all that it starts, on behalf of a request: the calls made in it end by that request's deadline, and carry on its
-   * criticality. Within another context it inherits what it does not say, and its deadline only ever comes sooner.
+   * Runs `work`, and all that it starts, on behalf of a request: the calls made in it end by that request's deadline, or when its
+   * signal fires, and carry on its criticality. Within another context it inherits what it does not say, its deadline only ever comes sooner, and
+   * the signals of both end its calls.
    *
    * @throws MeshError INVALID_REQUEST
    */
@@ -186,12 +187,17 @@ export class MeshClient {
     return runWithin(context, deadline === undefined ? Infinity : this.#clock.now() + parseDuration(deadline)!, work);
   }
 
-  /** The context that this runs in, with what is left of its deadline in milliseconds, as `run` takes it; undefined outside of any. */
+  /** The context that this runs in, with what is left of its deadline in milliseconds and with its signal, as `run` takes it; undefined outside of any. */
   context(): CallContext | undefined {
     const inner = ambient();
     if (inner === undefined) return undefined;
-    const { deadline, ...said } = inner;
-    return { ...said, deadline: deadline === Infinity ? undefined : Math.max(0, deadline - this.#clock.now()) };
+    const { deadline, signals, ...said } = inner;
+    return {
+      ...said,
+      deadline: deadline === Infinity ? undefined : Math.max(0, deadline - this.#clock.now()),
+      // Each of several ends the calls made here. Only who asks pays for one signal that fires with any of them.
+      signal: signals.length > 1 ? AbortSignal.any([...signals]) : signals[0],
+    };
   }
 
   /**

@@ -170,11 +170,12 @@ describe('the context of a request that is served', () => {
   });
 
   it.each([
-    [{ dealine: 1 }, 'mesh.run: no such option "dealine" (did you mean deadline? expected: deadline, criticality, attempt, caller)'],
+    [{ dealine: 1 }, 'mesh.run: no such option "dealine" (did you mean deadline? expected: deadline, criticality, attempt, caller, signal)'],
     [{ deadline: 'soon' }, "mesh.run.deadline: \"soon\" (expected: milliseconds, or a duration such as '2s')"],
     [{ attempt: 0 }, 'mesh.run.attempt: 0 (expected: a whole number from 1)'],
     [{ criticality: 'urgent' }, 'mesh.run.criticality: "urgent" (expected: critical-plus, critical, sheddable-plus, sheddable)'],
     [{ caller: 7 }, 'mesh.run.caller: 7 (expected: a string)'],
+    [{ signal: { abort: true } }, 'mesh.run.signal: a mapping (expected: an AbortSignal)'],
     [undefined, 'mesh.run: missing (expected: an object)'],
   ])('is refused where it makes no sense: %o', (context, message) => {
     const { mesh } = meshOver(ok);

@@ -55,6 +55,13 @@ const ways: [string, (mesh: MeshClient, signal: AbortSignal) => Promise<string>]
   ['request, signal', async (mesh, signal) => (await mesh.request('http://reviews/', { signal })).body.text()],
   ['request, mesh.signal', async (mesh, signal) => (await mesh.request('http://reviews/', { mesh: { signal } })).body.text()],
   ['dispatch, mesh.signal', (mesh, signal) => dispatch(mesh, { signal })],
+  ['mesh.run around fetch', (mesh, signal) => mesh.run({ signal }, async () => (await mesh.fetch('http://reviews/')).text())],
+  ['mesh.run around request', (mesh, signal) => mesh.run({ signal }, async () => (await mesh.request('http://reviews/')).body.text())],
+  ['mesh.run around dispatch', (mesh, signal) => mesh.run({ signal }, () => dispatch(mesh, {}))],
+  ['mesh.run around dispatch, with a signal of its own', (mesh, signal) => mesh.run({ signal }, () => dispatch(mesh, { signal: new AbortController().signal }))],
+  ['mesh.run around mesh.run with another one', (mesh, signal) => mesh.run({ signal }, () => mesh.run({ signal: new AbortController().signal }, () => dispatch(mesh, {})))],
+  ['mesh.run within mesh.run with another one', (mesh, signal) => mesh.run({ signal: new AbortController().signal }, () => mesh.run({ signal }, () => dispatch(mesh, {})))],
+  ['mesh.run, given back by mesh.context()', (mesh, signal) => mesh.run(mesh.run({ signal }, () => mesh.context()!), () => dispatch(mesh, {}))],
 ];
 
 describe.each(ways)('a signal given to %s', (_way, call) => {
@@ -144,6 +151,39 @@ describe('a signal', () => {
     expect(await caught(mesh.fetch('http://reviews/', { signal }))).toBeInstanceOf(TypeError);
   });
 
+  it('of a context ends the calls made in it and what they made in turn, and those made outside of it go on', async () => {
+    const { mesh, sockets } = await reviews(() => {});
+    const [client, handler] = [new AbortController(), new AbortController()];
+    const inOuter = mesh.run({ signal: client.signal }, () => caught(mesh.request('http://reviews/')));
+    const inBoth = mesh.run({ signal: client.signal }, () => mesh.run({ signal: handler.signal }, async () => caught(mesh.request('http://reviews/'))));
+    const outside = caught(mesh.request('http://reviews/'));
+    await eventually(() => sockets.length === 3);
+    handler.abort(new RangeError('the handler has enough'));
+    expect(await inBoth).toMatchObject({ message: 'the handler has enough' });
+    expect(mesh.inspect().calls).toBe(2);
+    client.abort(new RangeError('the client left'));
+    expect(await inOuter).toMatchObject({ message: 'the client left' });
+    expect(mesh.inspect().calls).toBe(1);
+    await mesh.close({ timeout: 0 });
+    expect(await outside).toMatchObject({ code: 'CLIENT_CLOSED' });
+  });
+
+  it('of a context is given back by it: the one, or one that fires with any of several', async () => {
+    const { mesh } = await reviews(() => {});
+    const [client, handler] = [new AbortController(), new AbortController()];
+    mesh.run({ signal: client.signal }, () => {
+      expect(mesh.context()?.signal).toBe(client.signal);
+      mesh.run({ signal: client.signal, caller: 'cart' }, () => expect(mesh.context()?.signal).toBe(client.signal));
+      mesh.run({ signal: handler.signal }, () => {
+        const both = mesh.context()!.signal!;
+        expect(both.aborted).toBe(false);
+        client.abort('the client left');
+        expect([both.aborted, both.reason]).toEqual([true, 'the client left']);
+      });
+    });
+    expect(mesh.run({}, () => mesh.context()?.signal)).toBeUndefined();
+  });
+
   it('that lives for 100,000 calls has nobody listening after them, and one listener while they last', async () => {
     const open: FakeReply[] = [];
     const network = new FakeTransport(() => {
@@ -153,21 +193,21 @@ describe('a signal', () => {
     });
     const mesh = meshAt({ services: { reviews: { discovery: { endpoints: ['10.0.0.1:80'] }, retry: 'off', circuit: 'off' } } }, { transport: () => network });
     await mesh.ready();
-    const { signal } = new AbortController();
+    const [{ signal }, { signal: around }] = [new AbortController(), new AbortController()];
     const warned: string[] = [];
     const warning = (it: Error): number => warned.push(it.message);
     process.on('warning', warning);
     let most = 0;
     for (let round = 0; round < 2000; round += 1) {
-      const calls = Array.from({ length: 50 }, () => dispatch(mesh, { signal }));
+      const calls = Array.from({ length: 50 }, () => mesh.run({ signal: around }, () => dispatch(mesh, { signal })));
       await settle();
       expect(open.length).toBe(50);
-      most = Math.max(most, listeners(signal));
+      most = Math.max(most, listeners(signal), listeners(around));
       for (const reply of open.splice(0)) reply.end();
       await Promise.all(calls);
       network.attempts.length = 0;
     }
     process.off('warning', warning);
-    expect([most, listeners(signal), mesh.inspect().calls, warned]).toEqual([1, 0, 0, []]);
+    expect([most, listeners(signal), listeners(around), mesh.inspect().calls, warned]).toEqual([1, 0, 0, 0, []]);
   }, 60_000);
 });

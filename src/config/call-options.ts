@@ -23,6 +23,7 @@ const duration: Expectation = {
   fits: (value) => (typeof value === 'number' || typeof value === 'string') && parseDuration(value) !== undefined,
   expected: "milliseconds, or a duration such as '2s'",
 };
+const signal: Expectation = { fits: isSignal, expected: 'an AbortSignal' };
 const criticality: Expectation = { fits: isCriticality, expected: criticalities.join(', ') };
 
 const ofCall: Expectations<CallOptions> = {
@@ -30,7 +31,7 @@ const ofCall: Expectations<CallOptions> = {
   criticality,
   retry: { fits: (value) => value === false, expected: 'false, or nothing' },
   idempotencyKey: { fits: (value) => typeof value === 'string', expected: 'a string, or true' },
-  signal: { fits: isSignal, expected: 'an AbortSignal' },
+  signal,
   fallback: { fits: isFallback, expected: 'a Response, a string, bytes, or a function that gives one of these' },
   hashKey: { fits: (value) => typeof value === 'string' && value !== '', expected: 'a string that is not empty' },
 };
@@ -40,6 +41,7 @@ const ofContext: Expectations<CallContext> = {
   criticality,
   attempt: { fits: (value) => Number.isSafeInteger(value) && (value as number) >= 1, expected: 'a whole number from 1' },
   caller: { fits: (value) => typeof value === 'string', expected: 'a string' },
+  signal,
 };
 
 function isFallback(value: unknown): boolean {

@@ -4,7 +4,7 @@
  * anybody handing it on.
  *
  * A context within another one inherits what it does not say itself, and its deadline is the earlier of the two: no handler can give itself
- * more time than its caller has. (Finagle's broadcast contexts, Go's context.Context.)
+ * more time than its caller has. For the same reason it ends when either of their signals fires. (Finagle's broadcast contexts, Go's context.Context.)
  *
  * Two copies of this package in one process, as ESM and as CommonJS, share the storage: the middleware that knows the deadline may
  * have loaded one and the code that calls the other. Asking costs some 5 ns where nobody uses it; nothing on the path of a call ever
@@ -24,6 +24,8 @@ export interface CallContext {
   readonly attempt?: number | undefined;
   /** Who asks. */
   readonly caller?: string | undefined;
+  /** Fires when whoever asked has left: the calls made for him end then. Nothing is left listening to it once they are over. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Ambient {
@@ -33,6 +35,8 @@ export interface Ambient {
   /** 1 where nobody said. */
   readonly attempt: number;
   readonly caller: string | undefined;
+  /** Its own, and those of the contexts around it: each of them ends its calls. Innermost last. */
+  readonly signals: readonly AbortSignal[];
 }
 
 /** Also the version of what is stored: another shape is another symbol. */
@@ -45,6 +49,12 @@ export function ambient(): Ambient | undefined {
   return storage.getStore();
 }
 
+/** All that end a call made here which has this one of its own: its own, and those of whom it is made for. */
+export function signalsOf(own: AbortSignal | undefined): readonly AbortSignal[] {
+  const around = storage.getStore()?.signals ?? noSignals;
+  return own === undefined || around.includes(own) ? around : [own, ...around];
+}
+
 /** Runs `work`, and all that it starts, in this context; `deadline` is an instant. */
 export function runWithin<Result>(context: Omit<CallContext, 'deadline'>, deadline: Millis, work: () => Result): Result {
   const outer = storage.getStore();
@@ -53,6 +63,13 @@ export function runWithin<Result>(context: Omit<CallContext, 'deadline'>, deadli
     criticality: context.criticality ?? outer?.criticality,
     attempt: context.attempt ?? outer?.attempt ?? 1,
     caller: context.caller ?? outer?.caller,
+    signals: withOneMore(outer?.signals ?? noSignals, context.signal),
   };
   return storage.run(inner, work);
+}
+
+const noSignals: readonly AbortSignal[] = [];
+
+function withOneMore(signals: readonly AbortSignal[], signal: AbortSignal | undefined): readonly AbortSignal[] {
+  return signal === undefined || signals.includes(signal) ? signals : [...signals, signal];
 }

@@ -1,5 +1,5 @@
 /**
- * A caller's AbortSignal, tied to his call for as long as that lasts. Signals may live as long as the process, so nothing is left behind with
+ * AbortSignals (the caller's own, those of the context he calls in), tied to a call for as long as that lasts. Signals may live as long as the process, so nothing is left behind with
  * them: each listener that stays would keep its call alive (nodejs/undici#5285, nodejs/node#52635).
  *
  * Calls that share a signal share one listener: Node warns of a leak when a signal has eleven, and adding and removing one costs 0.5 µs.
@@ -16,22 +16,22 @@ export interface Abortable {
   abort(reason: unknown): void;
 }
 
-/** Watches the reply, to let go of the signal at its end. */
-export class CallerSignal implements ReplyObserver {
-  readonly #listener: SharedListener | undefined;
+/** Watches the reply, to let go of the signals at its end. */
+export class CallerSignals implements ReplyObserver {
+  readonly #listeners: SharedListener[] = [];
   readonly #call: Abortable;
 
-  /** One that has fired already ends the call at once. */
-  constructor(signal: AbortSignal, call: Abortable) {
+  /** The first that fires ends the call; one that has fired already does so at once. */
+  constructor(signals: readonly AbortSignal[], call: Abortable) {
     this.#call = call;
-    this.#listener = signal.aborted ? undefined : listenerOf(signal);
-    if (this.#listener === undefined) call.abort(signal.reason);
-    else this.#listener.calls.add(call);
+    const fired = signals.find(({ aborted }) => aborted);
+    if (fired !== undefined) call.abort(fired.reason);
+    else for (const signal of signals) this.#listeners.push(listenerOf(signal).join(call));
   }
 
   /** The call is over. */
   end(): void {
-    this.#listener?.leave(this.#call);
+    for (const listener of this.#listeners) listener.leave(this.#call);
   }
 }
 
@@ -45,10 +45,10 @@ function listenerOf(signal: AbortSignal): SharedListener {
 }
 
 class SharedListener {
-  readonly calls = new Set<Abortable>();
+  readonly #calls = new Set<Abortable>();
   readonly #signal: AbortSignal;
   readonly #fired = (): void => {
-    for (const call of this.calls) call.abort(this.#signal.reason);
+    for (const call of this.#calls) call.abort(this.#signal.reason);
   };
 
   constructor(signal: AbortSignal) {
@@ -56,9 +56,14 @@ class SharedListener {
     signal.addEventListener('abort', this.#fired, { once: true });
   }
 
+  join(call: Abortable): this {
+    this.#calls.add(call);
+    return this;
+  }
+
   leave(call: Abortable): void {
-    this.calls.delete(call);
-    if (this.calls.size > 0) return;
+    this.#calls.delete(call);
+    if (this.#calls.size > 0) return;
     this.#signal.removeEventListener('abort', this.#fired);
     listeners.delete(this.#signal);
   }

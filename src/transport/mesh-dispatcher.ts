@@ -8,8 +8,9 @@
 import { randomUUID } from 'node:crypto';
 import { stringify } from 'node:querystring';
 import type { Dispatcher as UndiciDispatcher } from 'undici';
+import { signalsOf } from '../core/ambient.ts';
 import type { CallOptions, HeaderList, MeshRequest, Reply } from '../core/call.ts';
-import { CallerSignal, isSignal } from '../core/caller-signal.ts';
+import { CallerSignals, isSignal } from '../core/caller-signal.ts';
 import { Cancellation } from '../core/cancellation.ts';
 import type { Millis } from '../core/clock.ts';
 import { MeshError } from '../core/errors.ts';
@@ -172,25 +173,26 @@ class CallerCall implements CallControl {
       this.abort(error);
     }
     // What is no signal is refused with the other options, below.
-    const signal = isSignal(options.signal) ? new CallerSignal(options.signal, this) : undefined;
+    const signals = signalsOf(isSignal(options.signal) ? options.signal : undefined);
+    const tied = signals.length === 0 ? undefined : new CallerSignals(signals, this);
     if (this.#cancellation.reason !== undefined) {
-      signal?.end();
+      tied?.end();
       this.#sink.onError(this.#cancellation.reason);
       return;
     }
     if (controller !== undefined) this.#cancellation.subscribe({ cancelled: (reason) => reason.code === 'CANCELLED' && controller.abort(reason.cause) });
     void mesh.send(request, options, this.#cancellation, elapsed).then(
-      (reply) => this.#replied(reply, signal),
+      (reply) => this.#replied(reply, tied),
       (error: unknown) => {
-        signal?.end();
+        tied?.end();
         this.#sink.onError(error as Error);
       },
     );
   }
 
   /** Who left after his deadline has left all the same: then there may still be a reply, made here. */
-  #replied(reply: Reply, signal: CallerSignal | undefined): void {
-    if (signal !== undefined) reply.watch(signal);
+  #replied(reply: Reply, tied: CallerSignals | undefined): void {
+    if (tied !== undefined) reply.watch(tied);
     if (this.#left === undefined) return reply.accept(this.#sink);
     reply.discard();
     this.#sink.onError(this.#left);

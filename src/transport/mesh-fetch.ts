@@ -4,6 +4,7 @@
  *
  * fetch hides what happened behind `TypeError: fetch failed`; we give the MeshError itself, or what the caller's own signal or fallback said.
  */
+import { signalsOf } from '../core/ambient.ts';
 import type { CallOptions } from '../core/call.ts';
 import { wasTold } from './caller-sink.ts';
 import { CallDispatcher, type MeshDispatcher } from './mesh-dispatcher.ts';
@@ -14,15 +15,18 @@ export type MeshFetch = (input: Parameters<typeof fetch>[0], init?: Parameters<t
 export function meshFetch(dispatcher: MeshDispatcher, builtin: typeof fetch = globalThis.fetch): MeshFetch {
   return async function fetch(input, init) {
     const signal = dispatcher.passesThrough ? undefined : signalOf(init);
-    const controller = signal === undefined ? undefined : new AbortController();
+    const signals = signalsOf(signal);
+    const controller = dispatcher.passesThrough || signals.length === 0 ? undefined : new AbortController();
     const plain = init?.mesh === undefined || init.mesh === null;
-    const through = plain && signal === undefined ? dispatcher : new CallDispatcher(dispatcher, signal === undefined ? init!.mesh! : { ...init!.mesh, signal }, controller);
+    const through = plain && controller === undefined ? dispatcher : new CallDispatcher(dispatcher, signal === undefined ? (init?.mesh ?? {}) : { ...init!.mesh, signal }, controller);
     const own = controller === undefined ? {} : { signal: controller.signal };
-    if (signal?.aborted === true) controller!.abort(signal.reason);
+    const fired = signals.find(({ aborted }) => aborted);
+    if (fired !== undefined) controller?.abort(fired.reason);
     try {
       return await builtin(input, { ...init, ...own, dispatcher: through } as unknown as Parameters<typeof globalThis.fetch>[1]);
     } catch (error) {
-      if (signal?.aborted === true) throw signal.reason;
+      const left = signals.find(({ aborted }) => aborted);
+      if (left !== undefined) throw left.reason;
       const cause = error instanceof TypeError ? error.cause : undefined;
       throw wasTold(cause) ? cause : error;
     }
@@ -30,7 +34,7 @@ export function meshFetch(dispatcher: MeshDispatcher, builtin: typeof fetch = gl
 }
 
 /**
- * The caller's signal, where there is one. fetch never sees it: it leaves a listener on each signal that it is given until the garbage is
+ * The signal that the caller gives, where he gives one. fetch never sees it, nor those of the context: it leaves a listener on each signal that it is given until the garbage is
  * collected, and signals may live as long as the process. It gets one of its own, for this call (which costs 3 µs beside its 200). Where
  * requests may pass by the mesh, only fetch can end them.
  */

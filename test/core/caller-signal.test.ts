@@ -1,10 +1,10 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { CallerSignal } from '../../src/core/caller-signal.ts';
+import { CallerSignals } from '../../src/core/caller-signal.ts';
 
-function tied(signal: AbortSignal) {
+function tied(...signals: AbortSignal[]) {
   const reasons: unknown[] = [];
-  return { reasons, tie: new CallerSignal(signal, { abort: (reason) => reasons.push(reason) }) };
+  return { reasons, tie: new CallerSignals(signals, { abort: (reason) => reasons.push(reason) }) };
 }
 
 describe('the signal of a caller', () => {
@@ -30,6 +30,21 @@ describe('the signal of a caller', () => {
     controller.abort('enough');
     expect(calls.filter(({ reasons }) => reasons.length === 1)).toHaveLength(19);
     expect(calls[3]!.reasons).toEqual([]);
+  });
+
+  it('is one of several, of which the first to fire ends the call; all are let go of when it is over', () => {
+    const [own, around] = [new AbortController(), new AbortController()];
+    const { reasons, tie } = tied(own.signal, around.signal);
+    around.abort('the client left');
+    expect(reasons).toEqual(['the client left']);
+    tie.end();
+    expect([own, around].map(({ signal }) => getEventListeners(signal, 'abort').length)).toEqual([0, 0]);
+  });
+
+  it('has nobody listening where another one has fired already', () => {
+    const { signal } = new AbortController();
+    expect(tied(signal, AbortSignal.abort('before')).reasons).toEqual(['before']);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
   it('may be tied anew when all calls were over', () => {
