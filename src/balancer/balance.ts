@@ -9,7 +9,7 @@ import type { Clock } from '../core/clock.ts';
 import { MeshError } from '../core/errors.ts';
 import { classifyError, classifyReply, type Outcome } from '../core/outcome.ts';
 import type { Cluster } from './cluster.ts';
-import { LOAD_REPORT_HEADER, loadReport } from './load-report.ts';
+import { loadReportOf } from './load-report.ts';
 import type { Ticket } from './node.ts';
 
 /**
@@ -40,8 +40,7 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock): S
       if (error instanceof MeshError && error.code === 'CONNECT_FAILED') cluster.refresh('connect-error');
       throw explained(error, attempt, node.key);
     }
-    const said = reply.header(LOAD_REPORT_HEADER);
-    if (said !== undefined) node.report = loadReport(said, clock.now()) ?? node.report;
+    node.report = loadReportOf(reply, clock) ?? node.report;
     const outcome = classifyReply(reply, clock.wall());
     if (outcome.kind !== 'success') ticket.settle(outcome, attempt.uploadedAt);
     reply.watch(new Delivery(ticket, attempt));

@@ -12,6 +12,7 @@ import type { Candidate, Picker } from './picker.ts';
 import { Predictive } from './predictive.ts';
 import { RoundRobin } from './round-robin.ts';
 import type { Shares } from './shares.ts';
+import { Weighted } from './weighted.ts';
 
 /** Knobs are asked for when they are used, so a policy reload is felt at once and forgets nothing. */
 export function loadFor(type: BalancerType, knobs: () => BalancerKnobs, fleet: Fleet, shares: Shares): Load {
@@ -22,6 +23,7 @@ export function loadFor(type: BalancerType, knobs: () => BalancerKnobs, fleet: F
       return new LeastRequest(knobs, fleet, shares);
     case 'predictive':
     case 'round-robin':
+    case 'weighted':
       return new Predictive(knobs, fleet, shares);
   }
 }
@@ -39,5 +41,7 @@ export function pickerFor<Some extends Candidate>(type: BalancerType, knobs: () 
       return new P2c(load, random, { choices: () => knobs().choices, memory: none });
     case 'round-robin':
       return new RoundRobin(random);
+    case 'weighted':
+      return new Weighted(knobs, random);
   }
 }

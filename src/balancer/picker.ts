@@ -9,11 +9,14 @@
 import type { Millis } from '../core/clock.ts';
 import type { EndpointKey } from '../core/endpoint.ts';
 import { IN_FLIGHT, type Figures } from './figures.ts';
+import type { LoadReport } from './load-report.ts';
 
 /** What a picker sees of an endpoint. */
 export interface Candidate {
   readonly key: EndpointKey;
   readonly figures: Figures;
+  /** What it last said of its own load. */
+  readonly report?: LoadReport | undefined;
 }
 
 /** For whom an endpoint is picked. A Call is one. */

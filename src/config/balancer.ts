@@ -8,7 +8,7 @@ import * as z from 'zod';
 import type { Millis } from '../core/clock.ts';
 import { balancerTypes } from '../core/balancer-policy.ts';
 import { defaultServicePolicy } from '../core/policy.ts';
-import { integer, knob, mapping, oneOf, type Kind } from './knob.ts';
+import { integer, knob, mapping, number, oneOf, type Kind } from './knob.ts';
 
 const HOUR = 3_600_000;
 const core = defaultServicePolicy.balancer;
@@ -16,12 +16,16 @@ const core = defaultServicePolicy.balancer;
 /** `time`: the kind of a duration between two bounds. */
 export function balancer(time: (least: Millis, most: Millis) => Kind<Millis, string | number>) {
   const knobs = {
-    type: knob(oneOf(...balancerTypes), core.type, '`predictive`: least latency to be expected, of two drawn and some remembered; `peak-ewma`: less loaded of two drawn, by peak latency times attempts in flight; `least-request`: fewest attempts in flight of those drawn; `round-robin`: in turn.'),
+    type: knob(oneOf(...balancerTypes), core.type, '`predictive`: least latency to be expected, of two drawn and some remembered; `peak-ewma`: less loaded of two drawn, by peak latency times attempts in flight; `least-request`: fewest attempts in flight of those drawn; `round-robin`: in turn; `weighted`: in turn, as often as their load reports allow.'),
     memory: knob(integer(0, 64), core.memory, '`predictive`: endpoints that did well lately and are looked at for every attempt, beside two drawn at random.'),
     initialLatency: knob(time(1, HOUR), core.initialLatency, '`predictive`, `peak-ewma`: latency assumed of endpoints while none of the service was ever measured.'),
     decay: knob(time(1, HOUR), core.decay, '`peak-ewma`: time constant of forgetting: a spike is mostly gone after three of these.'),
     failurePenalty: knob(time(1, HOUR), core.failurePenalty, '`peak-ewma`: the least a failed attempt counts as, so that refusing quickly does not look fast.'),
     choices: knob(integer(2, 10), core.choices, '`least-request`: endpoints drawn at random for every attempt.'),
+    blackoutPeriod: knob(time(0, HOUR), core.blackoutPeriod, '`weighted`: what an endpoint reports counts when it has been reporting for this long; until then it gets an average share.'),
+    weightExpirationPeriod: knob(time(1000, HOUR), core.weightExpirationPeriod, '`weighted`: … and no longer than this after its last report.'),
+    weightUpdatePeriod: knob(time(100, HOUR), core.weightUpdatePeriod, '`weighted`: time between two looks at the reports.'),
+    errorUtilizationPenalty: knob(number(0, 100), core.errorUtilizationPenalty, '`weighted`: what a share of failures adds to the utilisation that is reported, where 1 is all of them failing.'),
   };
   const expected = `${balancerTypes.join(', ')}, or a mapping of ${Object.keys(knobs).join(', ')}`;
   return z

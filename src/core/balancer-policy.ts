@@ -5,7 +5,7 @@
 import type { Millis } from './clock.ts';
 
 /** How the endpoint for an attempt is chosen; the file that explains each is named by it. */
-export const balancerTypes = ['predictive', 'peak-ewma', 'least-request', 'round-robin'] as const;
+export const balancerTypes = ['predictive', 'peak-ewma', 'least-request', 'round-robin', 'weighted'] as const;
 export type BalancerType = (typeof balancerTypes)[number];
 
 export interface PredictiveKnobs {
@@ -29,8 +29,20 @@ export interface LeastRequestKnobs {
   readonly choices: number;
 }
 
+/** By what endpoints report of their load; the names are those of gRPC's service config (gRFC A58). */
+export interface WeightedKnobs {
+  /** What an endpoint reports counts when it has been reporting for this long; until then it gets an average share. */
+  readonly blackoutPeriod: Millis;
+  /** … and no longer than this after its last report. */
+  readonly weightExpirationPeriod: Millis;
+  /** Time between two looks at the reports. */
+  readonly weightUpdatePeriod: Millis;
+  /** What its share of failures adds to its utilisation, where 1 is all of them failing. */
+  readonly errorUtilizationPenalty: number;
+}
+
 /** Which endpoint gets the next attempt. The knobs of all types stand side by side, so that a service may change the type alone. */
-export interface BalancerKnobs extends PredictiveKnobs, PeakEwmaKnobs, LeastRequestKnobs {
+export interface BalancerKnobs extends PredictiveKnobs, PeakEwmaKnobs, LeastRequestKnobs, WeightedKnobs {
   readonly type: BalancerType;
 }
 
@@ -40,6 +52,7 @@ export const knobsOfBalancer: { readonly [Type in BalancerType]: readonly Exclud
   'peak-ewma': ['decay', 'initialLatency', 'failurePenalty'],
   'least-request': ['choices'],
   'round-robin': [],
+  weighted: ['blackoutPeriod', 'weightExpirationPeriod', 'weightUpdatePeriod', 'errorUtilizationPenalty'],
 };
 
 const SECOND = 1000;
@@ -51,4 +64,8 @@ export const defaultBalancer = {
   initialLatency: 30,
   failurePenalty: 5 * SECOND,
   choices: 2,
+  blackoutPeriod: 10 * SECOND,
+  weightExpirationPeriod: 180 * SECOND,
+  weightUpdatePeriod: SECOND,
+  errorUtilizationPenalty: 1,
 } as const satisfies BalancerKnobs;

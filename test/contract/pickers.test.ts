@@ -14,6 +14,7 @@ const promises: Record<BalancerType, { readonly comparesLoad: boolean; readonly 
   // A failure leaves nothing in flight: it looks free.
   'least-request': { comparesLoad: true, avoidsFailing: false },
   'round-robin': { comparesLoad: false, avoidsFailing: false },
+  weighted: { comparesLoad: false, avoidsFailing: false },
 };
 
 const balancerOf = (type: BalancerType) => ({ ...defaultServicePolicy.balancer, type });

@@ -5,7 +5,9 @@ import type { Outcome } from '../../../src/core/outcome.ts';
 import { defaultServicePolicy } from '../../../src/core/policy.ts';
 import { seededRandom } from '../../../src/core/random.ts';
 import { Cluster, type ClusterKnobs } from '../../../src/balancer/cluster.ts';
+import { loadReport } from '../../../src/balancer/load-report.ts';
 import type { PickRequest } from '../../../src/balancer/picker.ts';
+import type { Report } from '../server.ts';
 import { Timeline } from '../timeline.ts';
 import type { NamedWay } from '../way.ts';
 
@@ -20,7 +22,14 @@ const firstTry: PickRequest = { tried: new Set() };
 
 export const endpointOf = (server: number): Endpoint => ({ host: `10.0.${server >> 8}.${server & 255}`, port: 80, weight: 1, priority: 0 });
 
-export function inmesh(name: string, knobs: Partial<ClusterKnobs> = {}, emit: Emit = () => {}): NamedWay {
+/** The header that a server of ours sends. */
+function headerOf(report: Report, now: number): string {
+  const [busy, rate, failures] = [report.utilisation(now), report.requestRate(now), report.failureRate(now)].map((figure) => figure.toPrecision(4));
+  return `TEXT application_utilization=${busy}, rps_fractional=${rate}, eps=${failures}, named_metrics.rif=${report.inFlight}`;
+}
+
+/** `reported`: servers say how loaded they are with each answer. */
+export function inmesh(name: string, knobs: Partial<ClusterKnobs> = {}, emit: Emit = () => {}, reported = false): NamedWay {
   const whole = { ...defaults, ...knobs };
   return {
     name,
@@ -42,7 +51,8 @@ export function inmesh(name: string, knobs: Partial<ClusterKnobs> = {}, emit: Em
           const ticket = node.begin();
           return {
             server: numbers.get(node.key)!,
-            over(failed) {
+            over(failed, now, report) {
+              if (reported && report !== undefined) node.report = loadReport(headerOf(report, now), now);
               ticket.settle(failed ? failure : success);
               ticket.release();
             },
@@ -67,3 +77,6 @@ export function subsetOf(identity: string, servers: number, size: number): numbe
 
 /** As the library is by default, but for ejection: the choice alone. */
 export const ours = inmesh('inmesh', { outlier: 'off' });
+
+/** By what servers report. The blackout is shortened: runs are short, and it would be a plain round robin for most of them. */
+export const weighted = inmesh('inmesh, weighted (servers report)', { outlier: 'off', balancer: { ...balancer, type: 'weighted', blackoutPeriod: 1_000 } }, () => {}, true);
