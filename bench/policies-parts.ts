@@ -115,7 +115,7 @@ function layers(policy: ServicePolicy) {
   const rate = new RateLimit({ service, clock, emit, knobs: () => policy.rateLimit });
 
   const attempt: [string, Layer<Attempt>][] = [
-    ['trace of the attempt', traceAttempts()],
+    ['trace of the attempt', traceAttempts({ clock })],
     ['propagation', propagation()],
     ['attempt timeout', attemptTimeout(timeouts)],
     ['circuit', circuit.layer],

@@ -1,7 +1,7 @@
 /**
  * What a call passes on its way to become attempts, top to bottom:
  *
- *     trace → fallback → deadline → rate limit → throttle → concurrency → retry & hedge
+ *     trace → measure → fallback → deadline → rate limit → throttle → concurrency → retry & hedge
  *
  * The machines with memory are a service's. A route that says other knobs for one of them has one of its own (policies/per-route.ts): what
  * is learnt under one bound is nothing to decide another by.
@@ -23,6 +23,7 @@ import { retry } from './policies/retry.ts';
 import { Throttle, type ThrottleSnapshot } from './policies/throttle.ts';
 import type { Timeouts } from './policies/timeouts.ts';
 import { attemptTelemetry } from './telemetry/attempt-metrics.ts';
+import { measureCalls } from './telemetry/call-metrics.ts';
 import { traceCalls } from './telemetry/tracing.ts';
 
 export interface CallSnapshot {
@@ -71,6 +72,8 @@ export class CallStack {
     this.send = stack<Call>(
       // Outermost, so that the span of a call covers all that the caller waits for.
       traceCalls({ clock }),
+      // Of the same time as the span.
+      measureCalls({ clock }),
       // Above the deadline: what the caller wants when his time is over comes after it.
       fallback({ emit }),
       // Above the queue, so that waiting for a turn is within it.

@@ -5,7 +5,7 @@
 import { hostname } from 'node:os';
 import { checkCallOptions, checkContext } from './config/call-options.ts';
 import { parseDuration } from './config/duration.ts';
-import type { GivenPolicy, LoadedPolicy } from './config/load-policy.ts';
+import type { GivenPolicy } from './config/load-policy.ts';
 import { PolicyInForce, type PolicySnapshot } from './config/policy-in-force.ts';
 import { ambient, runWithin, type CallContext } from './core/ambient.ts';
 import type { Call, CallOptions, MeshRequest, Reply, ReplyObserver, Transport } from './core/call.ts';
@@ -23,7 +23,7 @@ import { Timeouts } from './policies/timeouts.ts';
 import type { Entry } from './routing/table.ts';
 import type { RunningRoute } from './running-route.ts';
 import type { RunningService, ServiceSnapshot } from './running-service.ts';
-import { PolicyMetrics } from './telemetry/policy-metrics.ts';
+import { Gauges } from './telemetry/gauges.ts';
 import { Services } from './services.ts';
 import { MeshDispatcher, type IncomingRequest, type MeshPort, type UndiciDispatcher } from './transport/mesh-dispatcher.ts';
 import { meshFetch, type MeshFetch } from './transport/mesh-fetch.ts';
@@ -108,7 +108,7 @@ export class MeshClient {
   readonly #instance: string;
   readonly #service: string;
   readonly #policy: PolicyInForce;
-  readonly #policyMetrics: PolicyMetrics;
+  readonly #gauges: Gauges;
   readonly #services: Services;
   readonly #stub: StubResolver;
   readonly #peers: PeerLists;
@@ -128,8 +128,7 @@ export class MeshClient {
     const [clock, random] = [this.#clock, options.random ?? systemRandom];
     const emit: Emit = (name, event) => this.events.emit(name, event);
     const warn = (message: string): void => this.#warn(message);
-    this.#policy = new PolicyInForce({ given: options.policy, env: process.env, clock, emit, warn, watch: options.watch ?? true, changed: (loaded) => this.#reload(loaded) });
-    this.#policyMetrics = new PolicyMetrics(() => this.#policy.snapshot());
+    this.#policy = new PolicyInForce({ given: options.policy, env: process.env, clock, emit, warn, watch: options.watch ?? true, changed: (loaded) => this.#services.reload(loaded) });
     this.#stub = new StubResolver({ clock, random, nameservers: options.nameservers });
     this.#peers = new PeerLists({ clock, random, stub: this.#stub, emit });
     this.#timeouts = new Timeouts(clock, new Stalls(clock));
@@ -145,6 +144,7 @@ export class MeshClient {
       emit,
       warn,
     });
+    this.#gauges = new Gauges({ policy: () => this.#policy.snapshot(), services: () => this.#services.running });
     const policy = this.#policy;
     const port: MeshPort = {
       send: (request, callOptions, cancellation, elapsed) => this.#send(request, callOptions, cancellation, elapsed),
@@ -260,7 +260,7 @@ export class MeshClient {
 
   async #close(timeout: Millis): Promise<void> {
     this.#policy.close();
-    this.#policyMetrics.close();
+    this.#gauges.close();
     for (const cancellation of this.#readying) cancellation.cancel(this.#closed());
     if (this.#calls.size > 0) {
       let timer: Timer | undefined;
@@ -302,11 +302,6 @@ export class MeshClient {
     const result = running.send(call, route);
     result.then(entry.replied, entry.end);
     return result;
-  }
-
-  #reload(loaded: LoadedPolicy): void {
-    this.#services.reload(loaded);
-    this.#policyMetrics.renew();
   }
 
   readonly #over = (call: Call): void => {

@@ -37,6 +37,7 @@ import { Circuit, type CircuitSnapshot } from './policies/circuit.ts';
 import { PerRoute } from './policies/per-route.ts';
 import { propagation } from './policies/propagation.ts';
 import type { Timeouts } from './policies/timeouts.ts';
+import { measureAttempts } from './telemetry/call-metrics.ts';
 import { recordLookup } from './telemetry/lookup-metric.ts';
 import { forgetOrigin, rememberOrigin, traceAttempts } from './telemetry/tracing.ts';
 import { EndpointPools } from './transport/endpoint-pools.ts';
@@ -147,7 +148,8 @@ export class RunningCluster {
       // Below whatever takes time, so that what it says remains does remain.
       propagation(),
       // Directly above the balancer: what it records is one try at one endpoint.
-      traceAttempts(),
+      traceAttempts({ clock }),
+      measureAttempts({ clock }),
     )(balance(this.cluster, this.transport, clock));
   }
 

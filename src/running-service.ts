@@ -3,8 +3,8 @@
  *
  * The way of a request, top to bottom:
  *
- *     route → [ trace → fallback → deadline → rate limit → throttle → concurrency → retry & hedge ]               call-stack.ts
- *           → [ circuit → attempt timeout → fault → propagation → trace → balancer → transport ]                  running-cluster.ts
+ *     route → [ trace → measure → fallback → deadline → rate limit → throttle → concurrency → retry & hedge ]               call-stack.ts
+ *           → [ circuit → attempt timeout → fault → propagation → trace → measure → balancer → transport ]                  running-cluster.ts
  *
  * The route comes first, for it may say every later knob otherwise, and which cluster it is. The parts keep memory and never knobs; they ask
  * for those when they use them, so a changed policy is felt at once and nothing that was learnt is lost.
@@ -20,6 +20,7 @@ import { deadline } from './policies/deadline.ts';
 import { RouteTable, type Entry, type RoutableRequest } from './routing/table.ts';
 import { RunningCluster, type ClusterSnapshot, type RunningClusterDeps } from './running-cluster.ts';
 import { NOWHERE, RunningRoute, type RouteSnapshot } from './running-route.ts';
+import { counting } from './telemetry/event-metrics.ts';
 
 export interface ServiceSnapshot extends ClusterSnapshot, CallSnapshot {
   readonly name: string;
@@ -64,7 +65,7 @@ export class RunningService {
     this.name = name;
     this.#entry = entry;
     this.#ownName = ownName;
-    this.#deps = deps;
+    this.#deps = { ...deps, emit: counting(deps.emit, () => this.policy.telemetry.metrics) };
     this.calledAt = clock.now();
     this.#whole = this.#newCluster(undefined, this.#sourceOfWhole);
     this.#retries = this.#newRetries(() => this.policy);

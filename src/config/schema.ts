@@ -219,8 +219,11 @@ function documentSchema(bareNumbers: boolean) {
       'What is said to the server besides the request.',
     ).optional(),
     telemetry: mapping(
-      { spans: knob(oneOf('attempts', 'calls', 'off'), core.telemetry.spans, '`attempts`: one span per call and one per attempt; `calls`: per call alone.') },
-      'What is traced.',
+      {
+        spans: knob(oneOf('attempts', 'calls', 'off'), core.telemetry.spans, '`attempts`: one span per call and one per attempt; `calls`: per call alone.'),
+        metrics: knob(flag(), core.telemetry.metrics, 'Measure its calls, attempts and state, where an OpenTelemetry SDK is registered.'),
+      },
+      'What is traced and measured.',
     ).optional(),
   };
 

@@ -131,12 +131,16 @@ export interface Attempt {
   readonly headers: string[];
   /** Set before it is cancelled because another attempt of its call was answered first. */
   outrun?: true;
+  /** What telemetry keeps with the attempt; nobody else looks. */
+  trace?: unknown;
 }
 
 /** What somebody hears of a reply's body. Neither may throw. */
 export interface ReplyObserver {
   /** At most once, before `end`. */
   firstByte?(): void;
+  /** The reply is not wanted: what comes until `end` is clean-up. */
+  discarded?(): void;
   /** Exactly once: after the last byte, or with what broke the body off. */
   end(error: MeshError | undefined): void;
 }

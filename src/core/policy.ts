@@ -145,6 +145,8 @@ export interface PropagateKnobs {
 export interface TelemetryKnobs {
   /** `attempts`: one span per call and one per attempt · `calls`: per call alone · `off`. */
   readonly spans: 'attempts' | 'calls' | 'off';
+  /** Whether its calls, attempts and state are measured. */
+  readonly metrics: boolean;
 }
 
 /** All knobs of one service. */
@@ -206,7 +208,7 @@ export const defaultServicePolicy = {
   throttle: { k: 2, window: 2 * MINUTE, minRequests: 20, maxRejection: 0.8, mode: 'enforce' },
   rateLimit: 'off',
   propagate: { deadline: true, criticality: true, retryAttempt: true, trace: true },
-  telemetry: { spans: 'attempts' },
+  telemetry: { spans: 'attempts', metrics: true },
 } as const satisfies ServicePolicy;
 
 /**

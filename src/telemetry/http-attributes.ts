@@ -8,6 +8,7 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { Attempt, MeshRequest } from '../core/call.ts';
 import { MeshError } from '../core/errors.ts';
+import type { OutcomeKind } from '../core/outcome.ts';
 
 /** RFC 9110, PATCH (RFC 5789) and QUERY; anything else could be any string and would make any number of span names. */
 const KNOWN_METHODS = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'QUERY', 'TRACE']);
@@ -19,18 +20,22 @@ export function spanName(method: string): string {
   return KNOWN_METHODS.has(method) ? method : 'HTTP';
 }
 
+export function knownMethod(method: string): string {
+  return KNOWN_METHODS.has(method) ? method : '_OTHER';
+}
+
 /** What is known before the attempt is sent. */
 export function requestAttributes(attempt: Attempt): Attributes {
   const { request } = attempt.call;
   const { address, port } = serverOf(request);
-  const known = KNOWN_METHODS.has(request.method);
+  const method = knownMethod(request.method);
   const attributes: Attributes = {
-    'http.request.method': known ? request.method : '_OTHER',
+    'http.request.method': method,
     'server.address': address,
     'server.port': port,
     'url.full': fullUrl(request),
   };
-  if (!known) attributes['http.request.method_original'] = request.method;
+  if (method !== request.method) attributes['http.request.method_original'] = request.method;
   if (attempt.number > 1) attributes['http.request.resend_count'] = attempt.number - 1;
   if (request.upgrade !== undefined) attributes['network.protocol.name'] = request.upgrade.toLowerCase();
   return attributes;
@@ -41,7 +46,17 @@ export function errorType(error: unknown): string {
   return error instanceof MeshError ? error.code.toLowerCase() : '_OTHER';
 }
 
-function serverOf({ scheme, authority }: MeshRequest): { address: string; port: number } {
+/** Of a call that ended with this. What it says about an endpoint (`classifyError`) is another question. */
+export function outcomeOf(error: unknown): OutcomeKind {
+  return error instanceof MeshError ? error.outcome : 'local';
+}
+
+export interface Server {
+  readonly address: string;
+  readonly port: number;
+}
+
+export function serverOf({ scheme, authority }: MeshRequest): Server {
   const [, address = authority, port] = /^(?:.*@)?(?:\[(?=.*\]))?([^\]]*?)\]?(?::(\d+))?$/.exec(authority) ?? [];
   return { address, port: port === undefined ? (scheme === 'https' ? 443 : 80) : Number(port) };
 }

@@ -1,6 +1,7 @@
 /**
  * Tracing: one INTERNAL span for what the user asked, under it one CLIENT span for each try, as OpenTelemetry's HTTP conventions
- * want it (a resend is a span of its own, and nothing around them poses as another HTTP request). Both last to the end of the body.
+ * want it (a resend is a span of its own, and nothing around them poses as another HTTP request). Both last to the end of the body; where the
+ * caller leaves before, or a retry takes the reply's place, to the headers: what comes after is clean-up, and the conventions want none of it.
  *
  *     call reviews                      INTERNAL   inmesh.service, inmesh.attempts, inmesh.outcome
  *       ├─ GET   503                    CLIENT     network.peer.address = 10.0.0.1
@@ -18,10 +19,11 @@ import {
   context, createContextKey, propagation, SpanKind, SpanStatusCode, trace, type Context, type Span, type SpanOptions, type TextMapSetter, type Tracer,
 } from '@opentelemetry/api';
 import type { Attempt, Call, Layer, Reply, ReplyObserver, Service } from '../core/call.ts';
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Millis } from '../core/clock.ts';
 import { MeshError } from '../core/errors.ts';
 import { classifyReply, type OutcomeKind } from '../core/outcome.ts';
-import { errorType, requestAttributes, spanName } from './http-attributes.ts';
+import { errorType, outcomeOf, requestAttributes, spanName } from './http-attributes.ts';
+import { traceOf, type CallTrace } from './spans.ts';
 
 export { forgetOrigin, ignoreRequestHook, rememberOrigin } from './origins.ts';
 
@@ -39,19 +41,6 @@ const intoHeaders: TextMapSetter<string[]> = {
     headers.push(name, value);
   },
 };
-
-/** What a call's attempts need to know of it. */
-interface CallTrace {
-  /** Undefined: not recorded. */
-  readonly span: Span | undefined;
-  /** With the call's span in it. */
-  readonly context: Context;
-}
-
-/** The span of a call that is recorded, for whoever has something to say about it. */
-export function spanOf(call: Call): Span | undefined {
-  return (call.trace as CallTrace | undefined)?.span;
-}
 
 /** Topmost: the time in our queues and backoffs is part of the call. */
 export function traceCalls(deps: { readonly clock: Clock }): Layer<Call> {
@@ -77,14 +66,14 @@ export function traceCalls(deps: { readonly clock: Clock }): Layer<Call> {
 }
 
 /** Directly above the balancer: an attempt's span is one endpoint's work, without the circuit's refusals. */
-export function traceAttempts(): Layer<Attempt> {
+export function traceAttempts({ clock }: { readonly clock: Clock }): Layer<Attempt> {
   const tracer = trace.getTracer(SCOPE);
   return (next) =>
     function traceAttempt(attempt) {
       const { call } = attempt;
-      const callTrace = call.trace as CallTrace | undefined;
+      const callTrace = traceOf(call);
       const { telemetry, propagate } = call.policy;
-      if (callTrace?.span !== undefined && telemetry.spans === 'attempts') return recordAttempt(attempt, callTrace, next, tracer);
+      if (callTrace?.span !== undefined && telemetry.spans === 'attempts') return recordAttempt(attempt, callTrace, next, tracer, clock);
       return propagate.trace ? send(attempt, callTrace?.context ?? context.active(), false, next) : next(attempt);
     };
 }
@@ -100,52 +89,91 @@ function send(attempt: Attempt, within: Context, ownSpan: boolean, next: Service
 
 async function recordCall(call: Call, span: Span, parent: Context, next: Service<Call>, clock: Clock): Promise<Reply> {
   call.trace = { span, context: trace.setSpan(parent, span) } satisfies CallTrace;
-  const recorded = new RecordedCall(call, span);
+  const recorded = new RecordedCall(call, span, clock);
   try {
     const reply = await next(call);
-    recorded.replied(reply, classifyReply(reply, clock.wall()).kind);
+    recorded.replied(reply, classifyReply(reply, 0).kind);
     return reply;
   } catch (error) {
-    recorded.end(error);
+    recorded.failed(error);
     throw error;
   }
 }
 
-async function recordAttempt(attempt: Attempt, callTrace: CallTrace, next: Service<Attempt>, tracer: Tracer): Promise<Reply> {
+async function recordAttempt(attempt: Attempt, callTrace: CallTrace, next: Service<Attempt>, tracer: Tracer, clock: Clock): Promise<Reply> {
   const { method } = attempt.call.request;
   // Given at the start, since samplers look at them.
   const options = { kind: SpanKind.CLIENT, attributes: requestAttributes(attempt) };
   const span = tracer.startSpan(spanName(method), options, callTrace.context);
-  const recorded = new RecordedAttempt(attempt, span);
+  const recorded = new RecordedAttempt(attempt, span, clock);
+  const within = trace.setSpan(callTrace.context, span);
+  attempt.trace = within;
   try {
-    const reply = await send(attempt, trace.setSpan(callTrace.context, span), true, next);
+    const reply = await send(attempt, within, true, next);
     recorded.replied(reply);
     return reply;
   } catch (error) {
-    recorded.end(error);
+    recorded.failed(error);
     throw error;
   }
 }
 
-class RecordedCall implements ReplyObserver {
+/** A span that lasts to the end of the body; where that is only clean-up, to the headers. */
+abstract class Recorded implements ReplyObserver {
+  protected readonly span: Span;
+  readonly #clock: Clock;
+  #answeredAt: Millis = 0;
+  #discarded = false;
+
+  constructor(span: Span, clock: Clock) {
+    this.span = span;
+    this.#clock = clock;
+  }
+
+  discarded(): void {
+    this.#discarded = true;
+  }
+
+  /** The headers have come. */
+  protected follow(reply: Reply): void {
+    this.#answeredAt = this.#clock.now();
+    reply.watch(this);
+  }
+
+  end(error: MeshError | undefined): void {
+    this.describe(error);
+    const cleanUp = this.#discarded || error?.outcome === 'cancelled';
+    // The SDK takes numbers of performance.now() for what they are.
+    if (cleanUp) this.span.end(this.#answeredAt);
+    else this.span.end();
+  }
+
+  failed(error: unknown): void {
+    this.describe(error);
+    this.span.end();
+  }
+
+  protected abstract describe(error: unknown): void;
+}
+
+class RecordedCall extends Recorded {
   readonly #call: Call;
-  readonly #span: Span;
   #outcome: OutcomeKind = 'success';
   #status: number | undefined;
 
-  constructor(call: Call, span: Span) {
+  constructor(call: Call, span: Span, clock: Clock) {
+    super(span, clock);
     this.#call = call;
-    this.#span = span;
   }
 
   replied(reply: Reply, outcome: OutcomeKind): void {
     this.#outcome = outcome;
     this.#status = reply.status;
-    reply.watch(this);
+    this.follow(reply);
   }
 
-  end(error: unknown): void {
-    const span = this.#span;
+  protected describe(error: unknown): void {
+    const { span } = this;
     if (error !== undefined) this.#outcome = outcomeOf(error);
     const { fellBack } = this.#call;
     if (fellBack !== undefined) {
@@ -159,28 +187,26 @@ class RecordedCall implements ReplyObserver {
     // A 404 is work done. That the CLIENT span below calls it an error is the convention for those, not for this one.
     if (error !== undefined) markThrown(span, error);
     else if (this.#outcome !== 'success' && fellBack === undefined) markStatus(span, this.#status!);
-    span.end();
   }
 }
 
-class RecordedAttempt implements ReplyObserver {
+class RecordedAttempt extends Recorded {
   readonly #attempt: Attempt;
-  readonly #span: Span;
   #failedStatus: number | undefined;
 
-  constructor(attempt: Attempt, span: Span) {
+  constructor(attempt: Attempt, span: Span, clock: Clock) {
+    super(span, clock);
     this.#attempt = attempt;
-    this.#span = span;
   }
 
   replied(reply: Reply): void {
-    this.#span.setAttribute('http.response.status_code', reply.status);
+    this.span.setAttribute('http.response.status_code', reply.status);
     if (reply.status >= 400) this.#failedStatus = reply.status;
-    reply.watch(this);
+    this.follow(reply);
   }
 
-  end(error: unknown): void {
-    const span = this.#span;
+  protected describe(error: unknown): void {
+    const { span } = this;
     const { endpoint } = this.#attempt;
     if (endpoint !== undefined) {
       span.setAttribute('network.peer.address', endpoint.host);
@@ -189,7 +215,6 @@ class RecordedAttempt implements ReplyObserver {
     // What the server said stands, also where the body was not read to its end.
     if (this.#failedStatus !== undefined) markStatus(span, this.#failedStatus);
     else if (error !== undefined) markThrown(span, error);
-    span.end();
   }
 }
 
@@ -197,11 +222,6 @@ class RecordedAttempt implements ReplyObserver {
 function markStatus(span: Span, status: number): void {
   span.setAttribute('error.type', String(status));
   span.setStatus({ code: SpanStatusCode.ERROR });
-}
-
-/** Of the call itself. What it says about an endpoint (`classifyError`) is another question. */
-function outcomeOf(error: unknown): OutcomeKind {
-  return error instanceof MeshError ? error.outcome : 'local';
 }
 
 /** A caller who left is no error, of nobody. */

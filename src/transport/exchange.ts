@@ -127,6 +127,7 @@ export class Exchange implements Reply, Cancellable {
     this.#discarded = true;
     this.#held = [];
     if (this.#phase === 'over') return;
+    for (const observer of this.#observers) observer.discarded?.();
     if (this.#socketPaused || Number(this.header('content-length') ?? Infinity) > DRAIN_AT_MOST) {
       this.#abort?.(new Error('this reply is not wanted'));
       return;

@@ -41,6 +41,7 @@ export class FakeReply implements Reply {
 
   discard(): void {
     this.discarded = true;
+    for (const observer of this.#observers) observer.discarded?.();
     this.end();
   }
 

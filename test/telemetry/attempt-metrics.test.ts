@@ -1,19 +1,16 @@
-import { context, metrics as metricsApi, ROOT_CONTEXT, trace, type Span } from '@opentelemetry/api';
-import { metrics, tracing } from '@opentelemetry/sdk-node';
-import { afterEach, describe, expect, it } from 'vitest';
+import { context, ROOT_CONTEXT, trace, type Span } from '@opentelemetry/api';
+import { tracing } from '@opentelemetry/sdk-node';
+import { describe, expect, it } from 'vitest';
+import type { MetricName } from '../../src/core/metrics.ts';
 import { attemptTelemetry } from '../../src/telemetry/attempt-metrics.ts';
 import { fakeCall } from '../support/fake-call.ts';
-
-afterEach(() => metricsApi.disable());
+import { MetricSdk, points } from '../support/metric-sdk.ts';
 
 describe('what is said of a call’s further attempts', () => {
   it('is counted by service and reason, also when the SDK starts after the first of them', async () => {
     const call = fakeCall();
     attemptTelemetry('retry').again(call, true);
-    const exporter = new metrics.InMemoryMetricExporter(metrics.AggregationTemporality.CUMULATIVE);
-    const reader = new metrics.PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 60_000 });
-    const provider = new metrics.MeterProvider({ readers: [reader] });
-    metricsApi.setGlobalMeterProvider(provider);
+    const sdk = new MetricSdk();
     const [retries, hedges] = [attemptTelemetry('retry'), attemptTelemetry('hedge')];
     retries.again(call, true);
     retries.again(call, true);
@@ -22,15 +19,14 @@ describe('what is said of a call’s further attempts', () => {
     retries.suppressed(call, 'deadline', true);
     hedges.again(call, true);
     hedges.suppressed(call, 'budget', false);
-    await reader.forceFlush();
-    const found = exporter.getMetrics()[0]!.scopeMetrics[0]!.metrics.map(({ descriptor, dataPoints }) => [descriptor.name, dataPoints.map(({ attributes, value }) => [attributes, value])]);
-    expect(found).toEqual([
+    const gathered = await sdk.gather();
+    expect([...gathered.keys()].map((name) => [name, points(gathered, name as MetricName)])).toEqual([
       ['inmesh.retries', [[{ 'inmesh.service': 'reviews' }, 2], [{ 'inmesh.service': 'reviews', 'inmesh.enforced': false }, 1]]],
       ['inmesh.retries.suppressed', [[{ 'inmesh.service': 'reviews', 'inmesh.reason': 'budget' }, 1], [{ 'inmesh.service': 'reviews', 'inmesh.reason': 'deadline' }, 1]]],
       ['inmesh.hedges', [[{ 'inmesh.service': 'reviews' }, 1]]],
       ['inmesh.hedges.suppressed', [[{ 'inmesh.service': 'reviews', 'inmesh.enforced': false, 'inmesh.reason': 'budget' }, 1]]],
     ]);
-    await provider.shutdown();
+    await sdk.close();
   });
 
   it('is an event of its span, where there is one', () => {

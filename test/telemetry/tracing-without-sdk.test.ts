@@ -11,7 +11,7 @@ describe('without an SDK', () => {
     const promise = Promise.resolve(new FakeReply(200));
     expect(traceCalls({ clock: new VirtualClock() })(() => promise)(call)).toBe(promise);
     expect(call.trace).toBeUndefined();
-    expect(traceAttempts()(() => promise)(attempt)).toBe(promise);
+    expect(traceAttempts({ clock: new VirtualClock() })(() => promise)(attempt)).toBe(promise);
     expect(attempt.headers).toEqual([]);
   });
 });

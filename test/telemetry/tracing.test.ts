@@ -32,7 +32,7 @@ function aCall(policy: Partial<ServicePolicy> = {}): Call {
 
 /** The stack as the client builds it, with a retry that makes one attempt for each answer that the test has ready. */
 function stackOver(answers: readonly ((attempt: Attempt) => Promise<Reply>)[]): Service<Call> {
-  const attempts = traceAttempts()((attempt) => {
+  const attempts = traceAttempts({ clock })((attempt) => {
     attempt.endpoint = { host: '10.0.0.7', port: 9080, weight: 1, priority: 0 };
     return answers[attempt.number - 1]!(attempt);
   });
@@ -197,7 +197,7 @@ describe('spans', () => {
 
   it('calls: per call alone', async () => {
     const reply = new FakeReply(200);
-    await stackOver([replies(new FakeReply(503)), replies(reply)])(aCall({ telemetry: { spans: 'calls' } }));
+    await stackOver([replies(new FakeReply(503)), replies(reply)])(aCall({ telemetry: { spans: 'calls', metrics: true } }));
     reply.end();
     const { calls, attempts } = spans();
     expect([attempts.length, calls.length]).toEqual([0, 1]);
@@ -205,7 +205,7 @@ describe('spans', () => {
 
   it('off: none', async () => {
     const reply = new FakeReply(200);
-    await stackOver([replies(reply)])(aCall({ telemetry: { spans: 'off' } }));
+    await stackOver([replies(reply)])(aCall({ telemetry: { spans: 'off', metrics: true } }));
     reply.end();
     expect(exporter.getFinishedSpans()).toEqual([]);
   });
@@ -233,14 +233,14 @@ describe('trace context', () => {
   });
 
   it('names the call where attempts have no spans', async () => {
-    const seen = await sent({ telemetry: { spans: 'calls' } }, TraceFlags.SAMPLED);
+    const seen = await sent({ telemetry: { spans: 'calls', metrics: true } }, TraceFlags.SAMPLED);
     const id = spans().calls[0]!.spanContext().spanId;
     expect(seen).toEqual([[`00-${UPPER.traceId}-${id}-01`], [`00-${UPPER.traceId}-${id}-01`]]);
   });
 
   it('is the caller’s own where spans are off', async () => {
-    expect(await sent({ telemetry: { spans: 'off' } }, TraceFlags.SAMPLED, 1)).toEqual([[`00-${UPPER.traceId}-${UPPER.spanId}-01`]]);
-    expect(await sent({ telemetry: { spans: 'off' } }, undefined, 1)).toEqual([[]]);
+    expect(await sent({ telemetry: { spans: 'off', metrics: true } }, TraceFlags.SAMPLED, 1)).toEqual([[`00-${UPPER.traceId}-${UPPER.spanId}-01`]]);
+    expect(await sent({ telemetry: { spans: 'off', metrics: true } }, undefined, 1)).toEqual([[]]);
   });
 
   it('stays here where the policy says so', async () => {
@@ -277,7 +277,7 @@ describe('a call that is not recorded', () => {
     const promise = Promise.resolve(reply);
     const call = aCall();
     within(TraceFlags.NONE, () => expect(traceCalls({ clock })(() => promise)(call)).toBe(promise));
-    expect(traceAttempts()(() => promise)(fakeAttempt(call))).toBe(promise);
+    expect(traceAttempts({ clock })(() => promise)(fakeAttempt(call))).toBe(promise);
     await settle();
     expect(watched).toBe(0);
   });
@@ -303,7 +303,7 @@ describe('other instrumentation of undici', () => {
     subscribe('undici:request:create', listener);
     try {
       expect(await see()).toBe(true);
-      expect(await see({ telemetry: { spans: 'calls' } })).toBe(true);
+      expect(await see({ telemetry: { spans: 'calls', metrics: true } })).toBe(true);
       expect(await see({ propagate: { ...defaultServicePolicy.propagate, trace: false } })).toBe(true);
     } finally {
       unsubscribe('undici:request:create', listener);
@@ -326,8 +326,8 @@ describe('other instrumentation of undici', () => {
   it('is left to it where the mesh makes neither span nor header', async () => {
     subscribe('undici:request:create', listener);
     try {
-      expect(await see({ telemetry: { spans: 'off' }, propagate: { ...defaultServicePolicy.propagate, trace: false } })).toBe(false);
-      expect(await see({ telemetry: { spans: 'off' } })).toBe(false);
+      expect(await see({ telemetry: { spans: 'off', metrics: true }, propagate: { ...defaultServicePolicy.propagate, trace: false } })).toBe(false);
+      expect(await see({ telemetry: { spans: 'off', metrics: true } })).toBe(false);
     } finally {
       unsubscribe('undici:request:create', listener);
     }
