@@ -1,34 +1,87 @@
 /** One contender in a process of its own, so that no one's code paths are shaped by another's. Runs a round when it is told to. */
 import { performance } from 'node:perf_hooks';
+import { cpuOf } from './harness/cpu.mjs';
 
-const [file, ports] = process.argv.slice(2);
+const [file, servers] = process.argv.slice(2);
 const { setup } = await import(file);
-const { request, close } = await setup(ports.split(',').map(Number));
+const { request, close, sidecar } = await setup(JSON.parse(servers));
 
-async function round(inFlight, milliseconds) {
-  const end = performance.now() + milliseconds;
-  let done = 0;
-  let failed = 0;
-  async function worker() {
-    while (performance.now() < end) {
-      try {
-        await request();
-        done += 1;
-      } catch {
-        failed += 1;
-      }
-    }
-  }
-  const begun = performance.now();
-  const before = process.cpuUsage();
-  await Promise.all(Array.from({ length: inFlight }, worker));
-  const { user, system } = process.cpuUsage(before);
-  return { done, failed, cpu: (user + system) / done, rate: done / ((performance.now() - begun) / 1000) };
+/** Microseconds of CPU until now, the sidecar's included. */
+function cpu() {
+  const { user, system } = process.cpuUsage();
+  return user + system + (sidecar === undefined ? 0 : cpuOf(sidecar));
 }
 
-process.on('message', async ({ inFlight, milliseconds }) => process.send(await round(inFlight, milliseconds)));
+const rounds = {
+  /** So many in flight all the time, as fast as they are answered. */
+  async closed({ inFlight, milliseconds }) {
+    const end = performance.now() + milliseconds;
+    let done = 0;
+    let failed = 0;
+    async function worker() {
+      while (performance.now() < end) {
+        try {
+          await request();
+          done += 1;
+        } catch {
+          failed += 1;
+        }
+      }
+    }
+    const begun = performance.now();
+    const before = cpu();
+    await Promise.all(Array.from({ length: inFlight }, worker));
+    return { failed, cpu: (cpu() - before) / done, rate: done / ((performance.now() - begun) / 1000) };
+  },
+
+  /** So many a second, whatever becomes of them; latencies are from the instant at which a request was to begin. */
+  open({ rate, milliseconds }) {
+    return new Promise((resolve) => {
+      const latencies = new Float64Array(Math.floor((rate * milliseconds) / 1000));
+      const begun = performance.now();
+      let sent = 0;
+      let ended = 0;
+      let failed = 0;
+      function over() {
+        ended += 1;
+        if (ended < latencies.length) return;
+        const sorted = latencies.sort();
+        const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
+        resolve({ failed, p50: at(0.5), p99: at(0.99), p999: at(0.999) });
+      }
+      function send(number) {
+        const due = begun + (number * 1000) / rate;
+        const replied = () => {
+          latencies[number] = performance.now() - due;
+          over();
+        };
+        request().then(replied, () => {
+          failed += 1;
+          replied();
+        });
+      }
+      // A timer is too coarse for what is measured.
+      function tick() {
+        for (const due = ((performance.now() - begun) * rate) / 1000; sent < latencies.length && sent <= due; sent += 1) send(sent);
+        if (sent < latencies.length) setImmediate(tick);
+      }
+      tick();
+    });
+  },
+
+  /** What the heap grows by, one request after the other. Of use only where nothing is collected meanwhile: `allocating` flags. */
+  async allocation({ calls }) {
+    for (let call = 0; call < 3000; call += 1) await request();
+    globalThis.gc();
+    const before = process.memoryUsage().heapUsed;
+    for (let call = 0; call < calls; call += 1) await request();
+    return { failed: 0, bytes: (process.memoryUsage().heapUsed - before) / calls };
+  },
+};
+
+process.on('message', async ({ round, ...parameters }) => process.send(await rounds[round](parameters)));
 process.on('disconnect', async () => {
   await close();
   process.exit();
 });
-process.send('ready');
+process.send({ sidecar });

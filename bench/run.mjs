@@ -1,74 +1,88 @@
 /**
- * What the mesh costs beside bare undici: CPU per request of the client process, and requests per second, as ratios.
+ * What a call through the mesh costs, beside bare undici, other clients and a proxy.
  *
- *     npm run bench [-- --rounds 7 --seconds 1 --in-flight 1,32,256 --only mesh-request]
+ *     npm run bench                    three minutes: the table of goals, printed
+ *     npm run bench:full               ten minutes at most: everything; writes docs/performance.md, its chart, and bench/results.json
  *
- * One server process, one process per contender, all alive at once, rounds interleaved: each contender's round is divided by the
- * mean of its yardstick's rounds just before and after, so that whatever else the machine does falls on both. Absolute
- * figures of a shared machine mean little; read the ratios.
+ *     --only cpu,open,uneven,allocation,scale,memory,start,streams      some of it
+ *     --contenders mesh-request,mesh-dispatch                           of the contenders, these and the yardstick
+ *     --write                          the tables into docs/performance.md, also from a quick run
+ *
+ * Servers and each contender are processes of their own, all alive at once, in rounds that are interleaved (harness/rounds.mjs). Absolute figures of
+ * a shared machine mean little; read the ratios. Raw results: .cache/bench.json.
  */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { chart } from './chart.mjs';
+import { machine } from './harness/machine.mjs';
+import { path, Processes } from './harness/processes.mjs';
+import { Interleaved } from './harness/rounds.mjs';
+import { circumstances, goalTable, inFlightTable, score, tables } from './report.mjs';
+import * as sections from './sections.mjs';
 
-const { values: options } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '1' },
-    'in-flight': { type: 'string', default: '1,32,256' },
-    only: { type: 'string' },
-  },
-});
-const rounds = Number(options.rounds);
-const milliseconds = Number(options.seconds) * 1000;
+const { values: options } = parseArgs({ options: { full: { type: 'boolean', default: false }, write: { type: 'boolean', default: false }, only: { type: 'string' }, contenders: { type: 'string' } } });
+const { full } = options;
+const write = options.write || (full && options.only === undefined && options.contenders === undefined);
+const chosen = options.contenders?.split(',');
+for (const name of chosen ?? []) if (!(name in sections.contenders)) throw new Error(`--contenders: ${name} (expected: ${Object.keys(sections.contenders).join(', ')})`);
+const among = (names) => names.filter((name) => chosen === undefined || chosen.includes(name));
 
-/** Contender → what it is measured against. */
-const comparisons = [
-  ['mesh-request', 'undici-request'],
-  ['mesh-dispatch', 'undici-dispatch'],
-  ['mesh-fetch', 'fetch'],
-].filter(([name]) => options.only === undefined || options.only === name);
+const everyone = among(Object.keys(sections.contenders));
+const core = among(sections.core);
+const GIB = 2 ** 30;
 
-const path = (name) => fileURLToPath(new URL(name, import.meta.url));
-const server = fork(path('server.mjs'));
-const [ports] = await once(server, 'message');
+const plan = {
+  cpu: (harness) => sections.inFlight(harness, full
+    ? [1, 32, 256].map((inFlight) => ({ inFlight, names: everyone, rounds: 4 }))
+    : [{ inFlight: 32, names: everyone, rounds: 3 }, { inFlight: 1, names: core, rounds: 3 }, { inFlight: 256, names: core, rounds: 3 }], { milliseconds: full ? 350 : 300 }),
+  open: (harness) => sections.openLoop(harness, { names: among(full ? ['undici-dispatch', 'mesh-request', 'mesh-dispatch', 'fetch'] : ['mesh-request']), rounds: full ? 5 : 3, rate: 2000, milliseconds: 2000 }),
+  uneven: (harness) => sections.openLoop(harness, { names: among(['mesh-request']), rounds: full ? 3 : 2, rate: 1000, milliseconds: 3000, uneven: true }),
+  allocation: (harness) => sections.allocation(harness, { names: full ? everyone : among(['undici-dispatch', 'mesh-request', 'mesh-dispatch', 'mesh-fetch', 'fetch']), rounds: full ? 2 : 1, calls: 2000 }),
+  scale: (harness) => sections.scale(harness, { rounds: full ? 8 : 5, milliseconds: 400 }),
+  memory: (harness) => sections.idleMemory(harness, { rounds: full ? 3 : 1 }),
+  start: (harness) => sections.startUp(harness, { rounds: full ? 10 : 5 }),
+  streams: (harness) => sections.streams(harness, { rounds: full ? 2 : 1, bytes: full ? GIB : GIB / 4 }),
+};
+const keys = { cpu: 'inFlight', open: 'openLoop', uneven: 'uneven', allocation: 'allocation', scale: 'scale', memory: 'memory', start: 'startUp', streams: 'streams' };
+const wanted = options.only?.split(',') ?? Object.keys(plan);
+for (const name of wanted) if (!(name in plan)) throw new Error(`--only: ${name} (expected: ${Object.keys(plan).join(', ')})`);
 
-async function start(name) {
-  const child = fork(path('contender.mjs'), [path(`contenders/${name}.mjs`), ports.join(',')]);
-  await once(child, 'message');
-  return async (inFlight, time = milliseconds) => {
-    child.send({ inFlight, milliseconds: time });
-    const [result] = await once(child, 'message');
-    if (result.failed > 0) throw new Error(`${name}: ${result.failed} requests failed`);
-    return result;
-  };
-}
-
-const sorted = (numbers) => [...numbers].sort((a, b) => a - b);
-const median = (numbers) => sorted(numbers)[Math.floor(numbers.length / 2)];
-const spread = (numbers) => `${median(numbers).toFixed(2)} (${sorted(numbers)[0].toFixed(2)}–${sorted(numbers).at(-1).toFixed(2)})`;
-
-console.log(`Node ${process.version}, ${rounds} rounds of ${options.seconds} s, interleaved; median (min–max)\n`);
-console.log('| contender | in flight | CPU µs/request | of yardstick | CPU ÷ yardstick | rps ÷ yardstick |');
-console.log('|---|---:|---:|---:|---:|---:|');
-for (const [name, yardstickName] of comparisons) {
-  const contender = await start(name);
-  const yardstick = await start(yardstickName);
-  for (const inFlight of options['in-flight'].split(',').map(Number)) {
-    await contender(inFlight, 1000);
-    await yardstick(inFlight, 1000);
-    const own = [];
-    const others = [await yardstick(inFlight)];
-    for (let round = 0; round < rounds; round += 1) {
-      own.push(await contender(inFlight));
-      others.push(await yardstick(inFlight));
+const begun = performance.now();
+const when = new Date().toISOString();
+const processes = new Processes();
+const failed = {};
+const results = { machine: machine(), settings: full ? 'full' : 'quick', when };
+try {
+  await processes.startServers('small', 'grpc', 'streams');
+  const interleaved = new Interleaved(processes, full ? 100_000 : 30_000);
+  for (const name of wanted) {
+    process.stderr.write(`${name} … `);
+    const from = performance.now();
+    try {
+      results[keys[name]] = await plan[name]({ processes, interleaved });
+    } catch (error) {
+      // The others are worth having.
+      failed[name] = String(error.message).split('\n')[0];
+      process.exitCode = 1;
+      await processes.stopContenders();
     }
-    const beside = (key, round) => (others[round][key] + others[round + 1][key]) / 2;
-    const ratios = (key) => own.map((result, round) => result[key] / beside(key, round));
-    const cpu = median(own.map((result) => result.cpu)).toFixed(1);
-    const yardstickCpu = median(others.map((result) => result.cpu)).toFixed(1);
-    console.log(`| ${name} ÷ ${yardstickName} | ${inFlight} | ${cpu} | ${yardstickCpu} | ${spread(ratios('cpu'))} | ${spread(ratios('rate'))} |`);
+    process.stderr.write(`${failed[name] ?? ''} ${((performance.now() - from) / 1000).toFixed(0)} s\n`);
   }
+  Object.assign(results, { disturbance: interleaved.disturbance, missing: Object.fromEntries(processes.missing), failed, minutes: (performance.now() - begun) / 60_000 });
+} finally {
+  await processes.stop();
 }
-process.exit();
+
+const { kept, measured, all } = score(results);
+const summary = `${kept} of ${measured} goals kept${measured < all ? `, ${all - measured} not measured` : ''}`;
+mkdirSync(path('../.cache'), { recursive: true });
+writeFileSync(path('../.cache/bench.json'), `${JSON.stringify(results, undefined, 1)}\n`);
+if (results.inFlight !== undefined && !write) console.log(`${inFlightTable(results.inFlight[32])}\n`);
+console.log(`${goalTable(results)}\n\n${summary}. ${circumstances(results)}`);
+if (write) {
+  writeFileSync(path('results.json'), `${JSON.stringify(results)}\n`);
+  if (results.inFlight !== undefined) writeFileSync(path('../docs/images/performance.svg'), chart(results.inFlight[32], 32));
+  const page = path('../docs/performance.md');
+  const text = `${goalTable(results)}\n\n${summary}.\n\n${circumstances(results)}\n\n![CPU per request beside bare undici](images/performance.svg)\n\n${tables(results)}`;
+  writeFileSync(page, readFileSync(page, 'utf8').replace(/(<!-- bench -->\n)[\s\S]*(\n<!-- \/bench -->)/, (_all, start, end) => `${start}\n${text}\n${end}`));
+}

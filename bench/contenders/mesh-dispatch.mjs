@@ -1,10 +1,10 @@
 /** `mesh.dispatcher.dispatch` with every mechanism at its default. */
 import { createMeshClient } from 'inmesh';
-import { dispatchOnce } from '../dispatch-once.mjs';
-import { meshPolicy } from '../mesh-policy.mjs';
+import { dispatchOnce } from '../support/dispatch-once.mjs';
+import { meshPolicy } from '../support/mesh-policy.mjs';
 
-export async function setup(ports) {
-  const mesh = createMeshClient({ policy: meshPolicy(ports) });
+export async function setup({ small }) {
+  const mesh = createMeshClient({ policy: meshPolicy(small) });
   await mesh.ready();
   return {
     request: () => dispatchOnce(mesh.dispatcher, { origin: 'http://reviews', path: '/reviews/1', method: 'GET' }),

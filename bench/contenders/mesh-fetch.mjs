@@ -1,9 +1,9 @@
 /** `mesh.fetch` with every mechanism at its default. */
 import { createMeshClient } from 'inmesh';
-import { meshPolicy } from '../mesh-policy.mjs';
+import { meshPolicy } from '../support/mesh-policy.mjs';
 
-export async function setup(ports) {
-  const mesh = createMeshClient({ policy: meshPolicy(ports) });
+export async function setup({ small }) {
+  const mesh = createMeshClient({ policy: meshPolicy(small) });
   await mesh.ready();
   return {
     async request() {

@@ -1,15 +1,4 @@
-/** `mesh.request` with every mechanism at its default. */
-import { createMeshClient } from 'inmesh';
-import { meshPolicy } from '../mesh-policy.mjs';
+/** `mesh.request` with every mechanism at its default; no OpenTelemetry SDK. */
+import { meshRequest } from '../support/mesh.mjs';
 
-export async function setup(ports) {
-  const mesh = createMeshClient({ policy: meshPolicy(ports) });
-  await mesh.ready();
-  return {
-    async request() {
-      const { body } = await mesh.request('http://reviews/reviews/1');
-      await body.text();
-    },
-    close: () => mesh.close(),
-  };
-}
+export const setup = ({ small }) => meshRequest(small);

@@ -1,0 +1,8 @@
+/** `mesh.request` with the SDK: metrics, and 1 % of the traces. */
+import { meshRequest } from '../support/mesh.mjs';
+import { startTelemetry } from '../support/telemetry.mjs';
+
+export function setup({ small }) {
+  startTelemetry({ share: 0.01 });
+  return meshRequest(small);
+}

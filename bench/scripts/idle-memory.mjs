@@ -1,0 +1,32 @@
+/**
+ * What a process holds that does nothing (`bare`), that has imported inmesh (`imported`), or that has called each of 500 services with
+ * twenty endpoints once (`500`).
+ */
+const [, , what, given] = process.argv;
+const SERVICES = 500;
+const SUBSET = 20;
+
+async function call(ports) {
+  const { createMeshClient } = await import('inmesh');
+  const services = {};
+  for (let service = 0; service < SERVICES; service += 1) {
+    // Every endpoint is another one: an address in 127.0.0.0/8.
+    const endpoints = Array.from({ length: SUBSET }, (_, number) => `127.${1 + (service >> 8)}.${service & 255}.${1 + number}:${ports[number % ports.length]}`);
+    services[`service-${service}`] = { discovery: { endpoints } };
+  }
+  // Idle connections close at once: what is asked is what the mesh holds, not what sockets do.
+  const mesh = createMeshClient({ policy: { version: 1, defaults: { connection: { keepAlive: '100ms' } }, services } });
+  for (const name of Object.keys(services)) await (await mesh.request(`http://${name}/reviews/1`)).body.text();
+  return mesh;
+}
+
+if (what === 'imported') await import('inmesh');
+const kept = what === '500' ? await call(JSON.parse(given)) : undefined;
+await new Promise((resolve) => setTimeout(resolve, 1500));
+globalThis.gc();
+globalThis.gc();
+await new Promise((resolve) => setTimeout(resolve, 300));
+const { rss, heapUsed } = process.memoryUsage();
+process.send({ rss: rss / 1e6, heap: heapUsed / 1e6 });
+await kept?.close();
+process.disconnect();
