@@ -136,8 +136,10 @@ export function list<Out extends string | number, In>(item: Kind<Out, In>, least
     .array(item.schema, error)
     .min(least, error)
     .superRefine((items, context) => {
+      const seen = new Set<Out>();
       for (const [index, each] of items.entries()) {
-        if (items.indexOf(each) < index) context.addIssue({ code: 'custom', path: [index], message: 'each once' });
+        if (seen.has(each)) context.addIssue({ code: 'custom', path: [index], message: 'each once' });
+        seen.add(each);
       }
     })
     .meta({ uniqueItems: true });

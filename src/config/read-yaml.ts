@@ -63,12 +63,25 @@ function compose(lexemes: readonly string[], length: number, lines: LineCounter)
     yield* parser.end();
   }
   const composer = new Composer({ version: '1.2', schema: 'core', uniqueKeys: false, prettyErrors: false, merge: false });
+  tellAtMost(mostErrors, composer);
   const documents: Document.Parsed[] = [];
   for (const document of composer.compose(tokens(), true, length)) {
     documents.push(document);
     if (documents.length > 1) break;
   }
   return documents;
+}
+
+/** Nobody reads more, and each is an Error with a stack: half a million bad escapes fit into a file and would take minutes. */
+const mostErrors = 100;
+
+/** The composer has no such option; it tells its errors to a field of its own. Without that field it would only be slow again. */
+function tellAtMost(most: number, composer: Composer): void {
+  const tell = Reflect.get(composer, 'onError') as (...problem: readonly unknown[]) => void;
+  let told = 0;
+  Reflect.set(composer, 'onError', (...problem: readonly unknown[]) => {
+    if (++told <= most) tell(...problem);
+  });
 }
 
 /** All up to the first token out of place: from there on the parser has lost its way, and each further token is out of place too. */

@@ -1,14 +1,14 @@
 /**
- * What a text may cost before it is parsed. The parser composes by recursion and keeps every error, so a few kilobytes of `[`
- * overflow the stack (some Node versions then abort the process) and one long string of bad escapes takes seconds. Its lexer
- * is cheap and runs piece by piece: it goes first, and stops the rest.
+ * What a text may cost before it is parsed. The parser composes by recursion, so a few kilobytes of `[` overflow the stack
+ * (some Node versions then abort the process), and a megabyte of small pieces takes seconds. Its lexer is cheap and runs piece by piece:
+ * it goes first, and stops the rest.
  *
  * Depth is bounded by what makes depth: open brackets in flow style; in block style the indentation of a line, since every
  * level stands further right than the one around it, and the indicators on one line (`- - ? -`).
  */
 import { CST, Lexer } from 'yaml';
 
-const mostLexemes = 150_000; // about 4,000 services of four lines
+const mostLexemes = 60_000; // about 1,800 services of four lines
 const mostFlowDepth = 24;
 const mostIndentation = 64;
 const mostIndicatorsOnLine = 8;

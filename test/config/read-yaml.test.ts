@@ -58,51 +58,6 @@ test.each(['|\n    ', '>-\n    ', '"', "'", ''])('a text that begins with %j and
   expect(refusals(`version: 1\nservices:\n  a: ${opening}${'x'.repeat(5000)}${closing}\n`)[0]).toMatch(/: text of \d+ characters \(expected: at most 4096\)$/);
 });
 
-const MiB = 1024 * 1024;
-const bomb = Array.from({ length: 9 }, (_, i) => `a${i}: &a${i} [${Array(9).fill(i === 0 ? 'lol' : `*a${i - 1}`).join(', ')}]`).join('\n');
-const hostile: readonly (readonly [string, string])[] = [
-  ['an alias bomb', bomb],
-  ['an alias bomb in a service', `version: 1\nservices:\n${bomb.replace(/^/gm, '  ')}`],
-  ['a million brackets', '['.repeat(MiB)],
-  ['a million braces', '{a: '.repeat(MiB / 4)],
-  ['a million closing braces', '}'.repeat(MiB)],
-  ['a million dashes in a line', '- '.repeat(MiB / 2)],
-  ['a million question marks in a line', '? '.repeat(MiB / 2)],
-  ['a million colons in a line', ': '.repeat(MiB / 2)],
-  ['lists in lists, line by line', Array.from({ length: 1400 }, (_, i) => `${' '.repeat(i)}-`).join('\n')],
-  ['mappings in mappings, line by line', Array.from({ length: 1400 }, (_, i) => `${' '.repeat(i)}a:`).join('\n')],
-  ['a million escapes that are none', `a: "${'\\q'.repeat(MiB / 2)}"`],
-  ['one endless string', `a: "${'x'.repeat(MiB)}`],
-  ['one endless word', `a: ${'x'.repeat(MiB)}`],
-  ['one endless word over many lines', `a: ${'x\n  '.repeat(MiB / 4)}`],
-  ['one endless block', `a: |\n${'  x\n'.repeat(MiB / 4)}`],
-  ['directives', '%a\n'.repeat(MiB / 3)],
-  ['tags', '!a '.repeat(MiB / 3)],
-  ['documents', '---\n'.repeat(MiB / 4)],
-  ['zeros', '\0'.repeat(MiB)],
-  ['tabs', '\t'.repeat(MiB)],
-  ['aliases of nothing', `version: 1\nservices: [${'*a, '.repeat(MiB / 4)}]`],
-  ['five thousand keys, the same', `version: 1\nservices:\n${'  a:\n'.repeat(5000)}`],
-  ['five thousand keys that nobody knows', `version: 1\n${Array.from({ length: 5000 }, (_, i) => `k${i}: 1`).join('\n')}`],
-  ['five thousand anchors', `version: 1\nservices: [${'&a b, '.repeat(5000)}]`],
-];
-
-// Processor time, the best of three, and twice the bound that holds on a quiet machine (200 ms): tests share theirs.
-test.each(hostile)('%s cost no more than a moment', (_, text) => {
-  let lines: string[] = [];
-  let best = Infinity;
-  for (let tries = 0; tries < 3 && best >= 400; tries++) {
-    const start = process.cpuUsage();
-    lines = refusals(text);
-    const { user, system } = process.cpuUsage(start);
-    best = Math.min(best, (user + system) / 1000);
-  }
-  expect(lines.length).toBeGreaterThan(0);
-  expect(lines.length).toBeLessThanOrEqual(100);
-  expect(best).toBeLessThan(400);
-  for (const line of lines) expect(line.length).toBeLessThan(600);
-});
-
 test('a thousand services are an ordinary policy', () => {
   const text = `version: 1\nservices:\n${Array.from({ length: 1000 }, (_, i) => `  s${i}:\n    deadline: 20s\n    retry: { maxRetries: 1 }\n    discovery: { srv: _http._tcp.s${i} }\n`).join('')}`;
   expect(accepted(text).services.size).toBe(1000);
