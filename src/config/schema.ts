@@ -11,6 +11,7 @@ import type { RetryCondition } from '../core/policy.ts';
 import { balancer } from './balancer.ts';
 import { serviceDiscovery, serviceVersions } from './discovery.ts';
 import { hedging } from './hedge.ts';
+import { inboundKnobs } from './inbound.ts';
 import type { Kind } from './knob.ts';
 import { address, duration, flag, given, integer, knob, list, mapping, number, oneOf, orOff, rate, share, size, switchable, text } from './knob.ts';
 import { retryBudget } from './retry-budget.ts';
@@ -225,6 +226,7 @@ function documentSchema(bareNumbers: boolean) {
       },
       'What is traced and measured.',
     ).optional(),
+    inbound: inboundKnobs(),
   };
 
   // What is of a call or of its attempts. The others are of endpoints, which routes share.

@@ -9,6 +9,7 @@ import { defaultBalancer, type BalancerKnobs } from './balancer-policy.ts';
 import type { Millis } from './clock.ts';
 import type { ConfirmEmptyKnobs, DiscoveryKnobs, DiscoverySource, LookupSource } from './discovery-source.ts';
 import type { HealthCheckKnobs, OutlierKnobs } from './health-knobs.ts';
+import { defaultInbound, type InboundKnobs } from './inbound-policy.ts';
 import type { ConcurrencyKnobs, RateLimitKnobs, ThrottleKnobs } from './overload-knobs.ts';
 import type { Mode, Switchable } from './switchable.ts';
 import type { FaultKnobs, HeaderChanges, Mirror, Rewrite, RouteMatch, Targets } from './route.ts';
@@ -169,6 +170,8 @@ export interface ServicePolicy {
   readonly rateLimit: Switchable<RateLimitKnobs>;
   readonly propagate: PropagateKnobs;
   readonly telemetry: TelemetryKnobs;
+  /** Of the service's own side; its callers read past it. */
+  readonly inbound: InboundKnobs;
 }
 
 const SECOND = 1000;
@@ -209,6 +212,7 @@ export const defaultServicePolicy = {
   rateLimit: 'off',
   propagate: { deadline: true, criticality: true, retryAttempt: true, trace: true },
   telemetry: { spans: 'attempts', metrics: true },
+  inbound: defaultInbound,
 } as const satisfies ServicePolicy;
 
 /**

@@ -33,6 +33,31 @@ describe('the packed package', () => {
     expect(node("const { createMeshClient } = require('inmesh'); console.log(typeof createMeshClient);", 'commonjs')).toBe('function');
   });
 
+  it('gives createMeshServer to import and to require, without any of the frameworks', () => {
+    expect(node("import { createMeshServer } from 'inmesh/server'; console.log(typeof createMeshServer);", 'module')).toBe('function');
+    expect(node("const { createMeshServer } = require('inmesh/server'); console.log(typeof createMeshServer);", 'commonjs')).toBe('function');
+  });
+
+  it('has the server half of one copy and the client of the other share a request’s context', () => {
+    const program = `
+      import { createRequire } from 'node:module';
+      import { createServer } from 'node:http';
+      import { createMeshClient } from 'inmesh';
+      const { createMeshServer } = createRequire(import.meta.url)('inmesh/server');
+      const policy = { version: 1 };
+      const [mesh, meshServer] = [createMeshClient({ policy }), createMeshServer({ policy })];
+      const server = createServer(meshServer.node((request, response) => response.end(JSON.stringify(mesh.context())))).listen(0, '127.0.0.1', async () => {
+        const response = await fetch('http://127.0.0.1:' + server.address().port, { headers: { 'grpc-timeout': '700m', 'x-inmesh-criticality': 'sheddable' } });
+        const { deadline, criticality } = await response.json();
+        console.log(deadline > 0 && deadline <= 700, criticality);
+        await mesh.close();
+        meshServer.close();
+        server.close();
+        server.closeAllConnections();
+      });`;
+    expect(node(program, 'module')).toBe('true sheddable');
+  });
+
   it('has both copies know each other’s errors', () => {
     const program = `
       import { createRequire } from 'node:module';
@@ -68,10 +93,12 @@ describe('the packed package', () => {
   it('resolves its types for import and for require', () => {
     const use = (from: string): string => `${from}\nconst mesh = createMeshClient({ policy: { version: 1 } });\nexport const closed: Promise<void> = mesh.close();\n`;
     writeFileSync(join(folder, 'esm.mts'), use("import { createMeshClient } from 'inmesh';"));
+    writeFileSync(join(folder, 'server.mts'), "import { createMeshServer, type MeshServer } from 'inmesh/server';\nexport const server: MeshServer = createMeshServer();\n");
+    writeFileSync(join(folder, 'server.cts'), "import server_ = require('inmesh/server');\nexport const made: server_.MeshServer = server_.createMeshServer();\n");
     writeFileSync(join(folder, 'cjs.cts'), use("import mesh_ = require('inmesh');\nconst { createMeshClient } = mesh_;"));
     // Node's types as an application has them; its own, not ours.
     const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules/@types')];
-    run(process.execPath, [tsc, '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2023', '--skipLibCheck', ...types, 'esm.mts', 'cjs.cts']);
+    run(process.execPath, [tsc, '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2023', '--skipLibCheck', ...types, 'esm.mts', 'cjs.cts', 'server.mts', 'server.cts']);
   }, 60_000);
 
   it('brings the command line tool, which can be run', () => {

@@ -3,6 +3,7 @@
  *
  *     index.ts → client.ts, services.ts, running-service.ts → discovery/ balancer/ policies/ transport/ telemetry/ config/ … → core/
  *     cli/ → discovery/ config/ core/
+ *     server/ → config/ policies/ security/ telemetry/ core/
  *
  * Type imports count: a type is knowledge too. The rules are a pure function of the graph, so that a test can show each one
  * being broken.
@@ -18,7 +19,10 @@ export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 /** May know more than one folder: the client, its services, each of these with its routes and clusters, the stack of calls, and the list of public names. */
 const COMPOSERS = new Set(['client.ts', 'services.ts', 'running-service.ts', 'running-route.ts', 'running-cluster.ts', 'call-stack.ts', 'index.ts']);
 /** Programs of their own, that nobody imports, and the folders that each may know besides core. What is not here, they start without. Routing is pure: `inmesh explain` asks the client's own. */
-const ENTRIES: ReadonlyMap<string, readonly string[]> = new Map([['cli', ['config', 'discovery', 'routing']]]);
+const ENTRIES: ReadonlyMap<string, readonly string[]> = new Map([
+  ['cli', ['config', 'discovery', 'routing']],
+  ['server', ['config', 'policies', 'security', 'telemetry']],
+]);
 /** Names that say nothing, and so attract everything. */
 const HUBS = new Set(['utils', 'util', 'helpers', 'helper', 'common', 'shared', 'misc', 'types']);
 

@@ -1,0 +1,30 @@
+/**
+ * Inbound: what is asked of a request before it is served, from whatever framework it comes.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { InboundHeaders } from '../core/context-headers.ts';
+
+export interface Inbound {
+  readonly method: string;
+  /** Path with query, as sent. */
+  readonly target: string;
+  readonly headers: InboundHeaders;
+  /** Undefined where there is none to be seen: behind fetch's interface alone. */
+  readonly socket: Socket | undefined;
+}
+
+/** Of HTTP/1 or, by Node's compatibility interface, of HTTP/2. */
+export type NodeRequest = IncomingMessage | Http2ServerRequest;
+
+export function inboundOf(request: NodeRequest): Inbound {
+  // Express takes the mount path off `url`, and keeps what was sent.
+  const { originalUrl } = request as { originalUrl?: string };
+  return { method: request.method ?? 'GET', target: originalUrl ?? request.url ?? '/', headers: request.headers, socket: socketOf(request) };
+}
+
+/** HTTP/2's is behind a proxy that refuses much, and its session has the real one. */
+function socketOf(request: NodeRequest): Socket | undefined {
+  return 'stream' in request ? request.stream.session?.socket : request.socket;
+}

@@ -1,0 +1,4 @@
+/** The public names of inmesh/server. */
+export { createMeshServer } from './mesh-server.ts';
+export type { MeshServer, MeshServerOptions, MeshServerSnapshot, ServerLogger } from './mesh-server.ts';
+export type { ConnectionLimits, NodeServer } from './connections.ts';

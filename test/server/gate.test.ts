@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { ambient } from '../../src/core/ambient.ts';
+import { defaultInbound } from '../../src/core/inbound-policy.ts';
+import { defaultServicePolicy, type ServicePolicy } from '../../src/core/policy.ts';
+import { Gate } from '../../src/server/gate.ts';
+import { LoadMeter } from '../../src/server/load-meter.ts';
+import { Serving } from '../../src/server/serving.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const everything = { 'x-envoy-expected-rq-timeout-ms': '700', 'x-inmesh-criticality': 'sheddable', 'x-envoy-attempt-count': '3' };
+
+function gate(policy: Partial<ServicePolicy> = {}) {
+  const clock = new VirtualClock(1_000_000);
+  const knobs: { current: ServicePolicy } = { current: { ...defaultServicePolicy, ...policy } };
+  const load = new LoadMeter(clock, () => ({ active: 0, idle: 0 }), () => undefined);
+  const made = new Gate({ service: 'orders', clock, policy: () => knobs.current, load });
+  const enter = (headers: Record<string, string>) => made.enter({ method: 'GET', target: '/', headers, socket: undefined });
+  return { enter, load, knobs, clock };
+}
+
+function serving(verdict: ReturnType<ReturnType<typeof gate>['enter']>): Serving {
+  expect(verdict).toBeInstanceOf(Serving);
+  return verdict as Serving;
+}
+
+test('believes what the policy lets it believe, and each by itself', () => {
+  const { enter, knobs } = gate();
+  const within = () => serving(enter(everything)).run(ambient)!;
+  expect(within()).toMatchObject({ deadline: 1_000_700, criticality: 'sheddable', attempt: 3 });
+  const honour = (key: string) => {
+    knobs.current = { ...knobs.current, inbound: { ...defaultInbound, honour: { ...defaultInbound.honour, [key]: false } } };
+    return within();
+  };
+  expect(honour('deadline')).toMatchObject({ deadline: 1_030_000, criticality: 'sheddable', attempt: 3 });
+  expect(honour('criticality')).toMatchObject({ deadline: 1_000_700, criticality: undefined, attempt: 3 });
+  expect(honour('attempt')).toMatchObject({ deadline: 1_000_700, criticality: 'sheddable', attempt: 1 });
+});
+
+test('a deadline that is not believed refuses nobody', () => {
+  const { enter } = gate({ inbound: { ...defaultInbound, honour: { ...defaultInbound.honour, deadline: false } } });
+  serving(enter({ 'grpc-timeout': '0m' }));
+});
+
+test('counts a request once, however its end is told', () => {
+  const { enter, load } = gate();
+  const one = serving(enter({}));
+  const other = serving(enter({}));
+  expect(load.inFlight).toBe(2);
+  one.over(true);
+  one.over(false);
+  expect(load.inFlight).toBe(1);
+  expect(one.run(ambient)!.signals[0]!.aborted).toBe(false);
+  other.over(false);
+  expect(load.inFlight).toBe(0);
+  expect(other.run(ambient)!.signals[0]!.aborted).toBe(true);
+});
+
+test('says nothing of the load where the policy would not have it', () => {
+  const { enter, knobs } = gate();
+  expect(serving(enter({})).answering(200).load).toContain('named_metrics.rif=1');
+  knobs.current = { ...knobs.current, inbound: { ...defaultInbound, loadReport: false } };
+  expect(serving(enter({})).answering(200).load).toBeUndefined();
+});
+
+test('makes no claim about an address that it does not know', () => {
+  const verdict = gate().enter({ 'grpc-timeout': '0m' });
+  expect(verdict).toMatchObject({ status: 504 });
+  expect(Object.keys((verdict as { headers: object }).headers)).not.toContain('x-inmesh-not-processed');
+});
