@@ -10,6 +10,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { stack, type Attempt, type Call, type Service } from './core/call.ts';
 import type { Clock } from './core/clock.ts';
 import type { Emit } from './core/events.ts';
+import type { Onlooking } from './core/onlooker.ts';
 import { defaultServicePolicy, type BudgetKnobs, type RetryKnobs, type ServicePolicy, type Switchable } from './core/policy.ts';
 import type { Random } from './core/random.ts';
 import { RetryBudget } from './policies/budget.ts';
@@ -45,6 +46,7 @@ export interface CallStackDeps {
   readonly random: Random;
   readonly timeouts: Timeouts;
   readonly emit: Emit;
+  readonly onlooking?: Onlooking | undefined;
   /** Of the service. */
   readonly knobs: () => ServicePolicy;
   /** As in ConcurrencyDeps. */
@@ -60,7 +62,7 @@ export class CallStack {
   readonly #rates: PerRoute<Call, RateLimit, 'rateLimit'>;
 
   /** `next` is where calls become attempts. */
-  constructor({ service, clock, random, timeouts, emit, knobs, capacity }: CallStackDeps, next: Service<Call>) {
+  constructor({ service, clock, random, timeouts, emit, onlooking, knobs, capacity }: CallStackDeps, next: Service<Call>) {
     const callOf = (call: Call): Call => call;
     // A route's limit is one within the service's, whose connections its calls share; the others take the place of the service's.
     this.#limits = new PerRoute({
@@ -72,8 +74,9 @@ export class CallStack {
     this.send = stack<Call>(
       // Outermost, so that the span of a call covers all that the caller waits for.
       traceCalls({ clock }),
-      // Of the same time as the span.
+      // Of the same time as the span, both.
       measureCalls({ clock }),
+      ...(onlooking === undefined ? [] : [onlooking.calls]),
       // Above the deadline: what the caller wants when his time is over comes after it.
       fallback({ emit }),
       // Above the queue, so that waiting for a turn is within it.

@@ -3,22 +3,25 @@
  * (services.ts, running-service.ts), and takes everything down again. These, and what they are made of beside them, are the only files that know more than one part.
  */
 import { hostname } from 'node:os';
+import { LazyAdmin } from './admin/lazy.ts';
+import type { AdminHandler, AdminOptions, AdminServer } from './admin/options.ts';
 import { checkCallOptions, checkContext } from './config/call-options.ts';
 import { parseDuration } from './config/duration.ts';
-import type { GivenPolicy } from './config/load-policy.ts';
 import { PolicyInForce, type PolicySnapshot } from './config/policy-in-force.ts';
 import { ambient, runWithin, type CallContext } from './core/ambient.ts';
-import type { Call, CallOptions, MeshRequest, Reply, ReplyObserver, Transport } from './core/call.ts';
+import type { Call, CallOptions, MeshRequest, Reply, ReplyObserver } from './core/call.ts';
 import { Cancellation } from './core/cancellation.ts';
 import { systemClock, type Clock, type Millis, type Timer } from './core/clock.ts';
 import { DEFAULT_CRITICALITY } from './core/criticality.ts';
 import { MeshEvents, type Emit } from './core/events.ts';
 import { MeshError, type DeadlineSource } from './core/errors.ts';
 import type { Explanation } from './core/explanation.ts';
+import { Onlooking } from './core/onlooker.ts';
+import { systemRandom } from './core/random.ts';
 import { Stalls } from './core/stalls.ts';
-import { systemRandom, type Random } from './core/random.ts';
 import { PeerLists } from './discovery/peer-lists.ts';
 import { StubResolver } from './discovery/stub-resolver.ts';
+import type { MeshOptions } from './mesh-options.ts';
 import { Timeouts } from './policies/timeouts.ts';
 import type { Entry } from './routing/table.ts';
 import type { RunningRoute } from './running-route.ts';
@@ -29,38 +32,6 @@ import { MeshDispatcher, type IncomingRequest, type MeshPort, type UndiciDispatc
 import { meshFetch, type MeshFetch } from './transport/mesh-fetch.ts';
 import { requestBody } from './transport/request-body.ts';
 import * as undici from './transport/undici.ts';
-
-/** pino's shape: an object, then a sentence. */
-export interface Logger {
-  warn(details: object, message: string): void;
-}
-
-export interface MeshOptions {
-  /**
-   * Path or file URL of the policy file or of a folder of them, a list of these (later ones win), or an object of its shape. Default: `$INMESH_POLICY`, else `/etc/inmesh/policy.yaml`,
-   * else built-in defaults, with one warning.
-   */
-  readonly policy?: GivenPolicy;
-  /** This service's own name. Default: `$OTEL_SERVICE_NAME`, else the host name. */
-  readonly service?: string;
-  /** This process among its peers; it decides which subset of endpoints it talks to. Default: `$POD_NAME`, else the host name. */
-  readonly instance?: string;
-  /**
-   * The zone in which this process runs, as Kubernetes calls it (`topology.kubernetes.io/zone`): where EndpointSlices say which zones their
-   * endpoints are for, those of this zone are used. Default: `$INMESH_ZONE`, else unknown, which prefers none.
-   */
-  readonly zone?: string;
-  /** `ip`, `ip:port` or `[ipv6]:port`. Default: those of /etc/resolv.conf. */
-  readonly nameservers?: readonly string[];
-  /** Follow the policy's files, and use what they say once it is valid (docs/policy.md). Default: true. */
-  readonly watch?: boolean;
-  /** Told of warnings. Default: process warnings. */
-  readonly logger?: Logger;
-  /** For tests: time, chance and the network. */
-  readonly clock?: Clock;
-  readonly random?: Random;
-  readonly transport?: (service: string) => Transport;
-}
 
 /** What `inspect()` gives. */
 export interface MeshSnapshot {
@@ -113,6 +84,7 @@ export class MeshClient {
   readonly #stub: StubResolver;
   readonly #peers: PeerLists;
   readonly #timeouts: Timeouts;
+  readonly #admin: LazyAdmin;
   readonly #calls = new Set<Call>();
   /** Of `ready()` calls that still wait. */
   readonly #readying = new Set<Cancellation>();
@@ -126,7 +98,11 @@ export class MeshClient {
     this.#instance = options.instance ?? (process.env['POD_NAME'] || hostname());
     this.#service = options.service ?? (process.env['OTEL_SERVICE_NAME'] || hostname());
     const [clock, random] = [this.#clock, options.random ?? systemRandom];
-    const emit: Emit = (name, event) => this.events.emit(name, event);
+    const onlooking = new Onlooking(clock);
+    const emit: Emit = (name, event) => {
+      onlooking.happened(name, event);
+      this.events.emit(name, event);
+    };
     const warn = (message: string): void => this.#warn(message);
     this.#policy = new PolicyInForce({ given: options.policy, env: process.env, clock, emit, warn, watch: options.watch ?? true, changed: (loaded) => this.#services.reload(loaded) });
     this.#stub = new StubResolver({ clock, random, nameservers: options.nameservers });
@@ -142,9 +118,16 @@ export class MeshClient {
       zone: (options.zone ?? process.env['INMESH_ZONE']) || undefined,
       transport: options.transport,
       emit,
+      onlooking,
       warn,
     });
     this.#gauges = new Gauges({ policy: () => this.#policy.snapshot(), services: () => this.#services.running });
+    this.#admin = new LazyAdmin({
+      clock, onlooking,
+      inspect: () => this.inspect(),
+      policyText: () => this.#policy.text(),
+      phase: () => (this.#closing !== undefined ? 'closing' : this.#readying.size > 0 ? 'starting' : 'open'),
+    });
     const policy = this.#policy;
     const port: MeshPort = {
       send: (request, callOptions, cancellation, elapsed) => this.#send(request, callOptions, cancellation, elapsed),
@@ -243,6 +226,16 @@ export class MeshClient {
     };
   }
 
+  /** A server with the live page, `/metrics` and the rest of docs/admin.md, read-only; on 127.0.0.1:9900 where nobody says otherwise. It closes with the client. */
+  admin(options: AdminOptions = {}): Promise<AdminServer> {
+    return this.#admin.listen(options);
+  }
+
+  /** The same as a handler, for a server that is there already. */
+  get adminHandler(): AdminHandler {
+    return this.#admin.handler;
+  }
+
   /**
    * Takes no new calls, waits for those in flight, breaks off what is left after `timeout` (milliseconds; default 10,000), and
    * leaves no timer, socket or listener behind.
@@ -278,6 +271,7 @@ export class MeshClient {
     this.#peers.close();
     this.#stub.close();
     await this.#passthrough?.destroy();
+    await this.#admin.close();
   }
 
   #closed(service?: string): MeshError {

@@ -26,6 +26,7 @@ import type { Clock } from './core/clock.ts';
 import { endpointKey, type DiscoveryState, type RefreshReason, type Watch } from './core/endpoint.ts';
 import type { MeshError } from './core/errors.ts';
 import type { Emit } from './core/events.ts';
+import type { Onlooking } from './core/onlooker.ts';
 import type { DiscoverySource, ServicePolicy } from './core/policy.ts';
 import type { PeerView } from './core/peers.ts';
 import type { Random } from './core/random.ts';
@@ -70,6 +71,8 @@ export interface RunningClusterDeps {
   /** In the place of undici's pools, for tests. */
   readonly transport: ((service: string) => Transport) | undefined;
   readonly emit: Emit;
+  /** Who hears of attempts and calls; nobody, where it is left out. */
+  readonly onlooking?: Onlooking | undefined;
   /** Of the policy in force. */
   readonly knobs: () => ServicePolicy;
   /** Host, and port where its requests have one: what health checks are addressed to. */
@@ -137,7 +140,7 @@ export class RunningCluster {
   }
 
   #through(circuit: Layer<Attempt>, between: Layer<Attempt>): Service<Attempt> {
-    const { clock, timeouts } = this.#deps;
+    const { clock, timeouts, onlooking } = this.#deps;
     return stack<Attempt>(
       // Below retry, so that each attempt counts; above the timeout, so that timeouts count.
       circuit,
@@ -150,6 +153,7 @@ export class RunningCluster {
       // Directly above the balancer: what it records is one try at one endpoint.
       traceAttempts({ clock }),
       measureAttempts({ clock }),
+      ...(onlooking === undefined ? [] : [onlooking.attempts]),
     )(balance(this.cluster, this.transport, clock));
   }
 
@@ -206,9 +210,13 @@ export class RunningCluster {
   }
 
   #follow(source: DiscoverySource): Watch {
-    const { clock, random, stub, emit, warn, zone, knobs, changed } = this.#deps;
+    const { clock, random, stub, emit, onlooking, warn, zone, knobs, changed } = this.#deps;
     const service = this.#service;
-    const watch = resolverFor(source, { stub, clock, random, zone, knobs: () => knobs().discovery, measured: recordLookup }).watch({
+    const measured: typeof recordLookup = (...lookup) => {
+      recordLookup(...lookup);
+      onlooking?.present?.lookedUp(...lookup);
+    };
+    const watch = resolverFor(source, { stub, clock, random, zone, knobs: () => knobs().discovery, measured }).watch({
       resolved: (resolution) => {
         if (resolution.virtual === true && !this.#virtual) {
           emit('discovery.virtual', { service, source: resolution.source, endpoints: resolution.endpoints.map(endpointKey) });

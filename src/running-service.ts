@@ -14,7 +14,7 @@ import type { Attempt, Call, CallOptions, Layer, MeshRequest, Reply, Service } f
 import { Cancellation } from './core/cancellation.ts';
 import type { Millis } from './core/clock.ts';
 import { MeshError } from './core/errors.ts';
-import type { DiscoverySource, Route, ServiceEntry, ServicePolicy } from './core/policy.ts';
+import type { DiscoverySource, Mode, Route, ServiceEntry, ServicePolicy, Switchable } from './core/policy.ts';
 import { beginAttempt } from './policies/begin-attempt.ts';
 import { deadline } from './policies/deadline.ts';
 import { RouteTable, type Entry, type RoutableRequest } from './routing/table.ts';
@@ -26,6 +26,8 @@ export interface ServiceSnapshot extends ClusterSnapshot, CallSnapshot {
   readonly name: string;
   /** Retries that could be paid for now. */
   readonly budget: number;
+  /** What comes of an endpoint that is ejected or found unhealthy: `observe`, nothing; and whether metrics of this service are wanted. */
+  readonly modes: { readonly outlier: Mode | 'off'; readonly healthCheck: Mode | 'off'; readonly metrics: boolean };
   /** Those that calls have gone to. */
   readonly versions: readonly (ClusterSnapshot & { readonly name: string })[];
   readonly routes: readonly RouteSnapshot[];
@@ -155,6 +157,7 @@ export class RunningService {
       name: this.name,
       ...this.#whole.snapshot(),
       budget: this.#retries.level,
+      modes: { outlier: modeOf(this.policy.outlier), healthCheck: modeOf(this.policy.healthCheck), metrics: this.policy.telemetry.metrics },
       ...this.#calls.snapshot(),
       versions: [...this.#versions].map(([name, cluster]) => ({ name, ...cluster.snapshot() })),
       routes: [...this.#routes.values()].map((route) => route.snapshot()),
@@ -205,9 +208,9 @@ export class RunningService {
   }
 
   get #callDeps() {
-    const { clock, random, timeouts, emit } = this.#deps;
+    const { clock, random, timeouts, emit, onlooking } = this.#deps;
     const elsewhere = (call: Call): boolean => (call.version === undefined ? this.#whole : this.#versions.get(call.version))?.cluster.hasOther(call) ?? false;
-    return { service: this.name, clock, random, timeouts, emit, knobs: () => this.policy, capacity: () => this.#capacity(), elsewhere };
+    return { service: this.name, clock, random, timeouts, emit, onlooking, knobs: () => this.policy, capacity: () => this.#capacity(), elsewhere };
   }
 
   /** Undefined also where the policy names it no longer. */
@@ -249,6 +252,10 @@ export class RunningService {
     for (const cluster of this.#versions.values()) sum += cluster.capacity;
     return sum;
   }
+}
+
+function modeOf(knobs: Switchable<{ readonly mode: Mode }>): Mode | 'off' {
+  return knobs === 'off' ? 'off' : knobs.mode;
 }
 
 /** What health checks have as their Host header: the host that requests for the service have. */

@@ -11,6 +11,7 @@ import type { Emit } from '../core/events.ts';
 import { keepUnchanged } from './keep-unchanged.ts';
 import { fromFiles, loadPolicy, policyPaths, type GivenPolicy, type LoadedPolicy } from './load-policy.ts';
 import { isMountedAlone } from './policy-files.ts';
+import { policyText } from './policy-text.ts';
 import { PolicyWatch, listenToFolders, lookAtFiles } from './policy-watch.ts';
 
 export interface PolicyDeps {
@@ -79,6 +80,11 @@ export class PolicyInForce {
     const { source, hash } = this.#loaded;
     const snapshot = { source, hash, generation: this.#generation, age: this.#deps.clock.now() - this.#since, valid: this.#error === undefined };
     return this.#error === undefined ? snapshot : { ...snapshot, error: this.#error };
+  }
+
+  /** With the lines that it comes from, and without secrets. */
+  text(): string {
+    return policyText(this.#loaded, this.snapshot());
   }
 
   close(): void {

@@ -12,7 +12,7 @@
  */
 import type { Millis } from '../core/clock.ts';
 import type { HedgeDelay } from '../core/policy.ts';
-import { LatencyWindow } from './latency-window.ts';
+import { LatencyWindow } from '../core/latency-window.ts';
 
 /** Fewer say nothing about a median … */
 const SAMPLES_AT_LEAST = 20;

@@ -17,7 +17,7 @@ import ts from 'typescript';
 export type ImportGraph = ReadonlyMap<string, readonly string[]>;
 
 /** May know more than one folder: the client, its services, each of these with its routes and clusters, the stack of calls, and the list of public names. */
-const COMPOSERS = new Set(['client.ts', 'services.ts', 'running-service.ts', 'running-route.ts', 'running-cluster.ts', 'call-stack.ts', 'index.ts']);
+const COMPOSERS = new Set(['client.ts', 'mesh-options.ts', 'services.ts', 'running-service.ts', 'running-route.ts', 'running-cluster.ts', 'call-stack.ts', 'index.ts']);
 /** Programs of their own, that nobody imports, and the folders that each may know besides core. What is not here, they start without. Routing is pure: `inmesh explain` asks the client's own. */
 const ENTRIES: ReadonlyMap<string, readonly string[]> = new Map([
   ['cli', ['config', 'discovery', 'routing']],

@@ -3,7 +3,7 @@
  * of five seconds of which the oldest is dropped. Finagle asks its windowed histogram about the same length of time
  * (3 × 10 s, WindowedPercentileHistogram). Recording is one logarithm and two increments; memory is fixed.
  */
-import type { Millis } from '../core/clock.ts';
+import type { Millis } from './clock.ts';
 
 const PER_OCTAVE = 16;
 /** Shorter ones are in the first bin, and what took longer than 28 minutes is in the last. */

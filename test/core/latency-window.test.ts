@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LatencyWindow } from '../../src/policies/latency-window.ts';
+import { LatencyWindow } from '../../src/core/latency-window.ts';
 
 describe('a window of latencies', () => {
   it('gives percentiles that are at most 4.4 % above the true ones', () => {
