@@ -5,6 +5,7 @@
 import { parsePolicyFiles } from './parse-policy.ts';
 import { isManifest, policiesIn, type Embedded } from './manifest.ts';
 import { decode, readPolicyFiles } from './policy-files.ts';
+import { pastSchedules } from './past-schedules.ts';
 import { PolicyInvalid, problemText, type PolicyProblem } from './problem.ts';
 import { MeshError } from '../core/errors.ts';
 
@@ -21,22 +22,22 @@ export interface Judgement {
   readonly findings: readonly Finding[];
 }
 
-/** One argument of the command: a file, a folder (its files together are one policy), or a manifest (each policy in it is one). */
-export function judgePath(path: string, env: NodeJS.ProcessEnv): readonly Judgement[] {
+/** `wall`: the time of day (`Clock.wall()`), by which schedules are judged. One argument of the command: a file, a folder (its files together are one policy), or a manifest (each policy in it is one). */
+export function judgePath(path: string, env: NodeJS.ProcessEnv, wall: number): readonly Judgement[] {
   return judge(path, () => {
     const files = readPolicyFiles([path], 'the path that was given').map((file) => ({ name: file.path, text: decode(file) }));
     const [first] = files;
-    if (files.length === 1 && first !== undefined && isManifest(first.text)) return judgeManifest(first.text, first.name, env);
-    return [{ source: path, kind: 'policy', findings: findingsOf(files, env) }];
+    if (files.length === 1 && first !== undefined && isManifest(first.text)) return judgeManifest(first.text, first.name, env, wall);
+    return [{ source: path, kind: 'policy', findings: findingsOf(files, env, wall) }];
   });
 }
 
 /** Several paths as one policy, merged in their order. */
-export function judgeTogether(paths: readonly string[], env: NodeJS.ProcessEnv): readonly Judgement[] {
+export function judgeTogether(paths: readonly string[], env: NodeJS.ProcessEnv, wall: number): readonly Judgement[] {
   const source = paths.join(', ');
   return judge(source, () => {
     const files = readPolicyFiles(paths, 'the paths that were given').map((file) => ({ name: file.path, text: decode(file) }));
-    return [{ source, kind: 'policy', findings: findingsOf(files, env) }];
+    return [{ source, kind: 'policy', findings: findingsOf(files, env, wall) }];
   });
 }
 
@@ -47,7 +48,7 @@ export function findingText({ severity, problem }: Finding): string {
   return `${place}: ${severity}: ${problemText(problem).slice(place.length).replace(/^:? /, '')}`;
 }
 
-function judgeManifest(text: string, file: string, env: NodeJS.ProcessEnv): readonly Judgement[] {
+function judgeManifest(text: string, file: string, env: NodeJS.ProcessEnv, wall: number): readonly Judgement[] {
   const { policies, error } = policiesIn(text, file);
   if (error !== undefined) {
     const problem = { source: file, position: undefined, path: [], found: error, expected: 'valid YAML' };
@@ -57,7 +58,7 @@ function judgeManifest(text: string, file: string, env: NodeJS.ProcessEnv): read
   return policies.map((embedded) => ({
     source: embedded.name,
     kind: 'policy',
-    findings: findingsOf([embedded], env).map(({ severity, problem }) => ({ severity, problem: inManifest(problem, embedded, file) })),
+    findings: findingsOf([embedded], env, wall).map(({ severity, problem }) => ({ severity, problem: inManifest(problem, embedded, file) })),
   }));
 }
 
@@ -68,10 +69,10 @@ function inManifest(problem: PolicyProblem, { lines, columns }: Embedded, file: 
   return { ...problem, source: file, position: { line: position.line + lines, column: position.column + columns } };
 }
 
-function findingsOf(files: readonly { readonly name: string; readonly text: string }[], env: NodeJS.ProcessEnv): readonly Finding[] {
+function findingsOf(files: readonly { readonly name: string; readonly text: string }[], env: NodeJS.ProcessEnv, wall: number): readonly Finding[] {
   const parsed = parsePolicyFiles(files, env);
   if ('invalid' in parsed) return parsed.invalid.problems.map((problem) => ({ severity: 'error', problem }));
-  return parsed.warnings.map((problem) => ({ severity: 'warning', problem }));
+  return [...parsed.warnings, ...pastSchedules(parsed.policy, parsed.source, wall)].map((problem) => ({ severity: 'warning', problem }));
 }
 
 /** What cannot be read is a finding like any other. */

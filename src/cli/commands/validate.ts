@@ -1,6 +1,7 @@
 /**
  * `inmesh validate`: says everything that is wrong with a policy, with lines, before it ships.
  */
+import { systemClock } from '../../core/clock.ts';
 import { findingText, judgePath, judgeTogether, type Finding, type Judgement } from '../../config/judgement.ts';
 import { didYouMean, parseArguments, UsageError } from '../arguments.ts';
 import type { Command } from '../command.ts';
@@ -57,7 +58,8 @@ export const validate: Command = {
   help,
   async run(args, terminal) {
     const { paths, strict, together, quiet, format, env } = validateArguments(args, process.env);
-    const judged = (together ? judgeTogether(paths, env) : paths.flatMap((path) => judgePath(path, env))).map((judgement) => (strict ? strictly(judgement) : judgement));
+    const wall = systemClock.wall();
+    const judged = (together ? judgeTogether(paths, env, wall) : paths.flatMap((path) => judgePath(path, env, wall))).map((judgement) => (strict ? strictly(judgement) : judgement));
     const valid = judged.every(({ findings }) => findings.every(({ severity }) => severity !== 'error'));
     terminal.write(format === 'json' ? jsonOf(judged, valid) : format === 'github' ? annotations(judged) : pageOf(judged, quiet, terminal.colours));
     return valid ? 0 : 1;

@@ -28,6 +28,14 @@ describe('inmesh validate', () => {
     expect(await ran(validate, [good, '--quiet'])).toEqual({ code: 0, out: '', complaints: '' });
   });
 
+  it('warns of a schedule that is over, by today', async () => {
+    const schedule = (start: string) => `version: 1\nservices:\n  a:\n    versions: { v1: { discovery: { endpoints: ["10.0.0.1:80"] } } }\n    routes: [{ name: r, to: { v1: 1 }, schedule: { start: "${start}", steps: [{ to: { v1: 1 } }] } }]\n`;
+    const [over, ahead] = [file('over.yaml', schedule('2020-01-01T00:00:00Z')), file('ahead.yaml', schedule(`${new Date().getFullYear() + 2}-01-01T00:00:00Z`))];
+    const { code, out } = await ran(validate, [over, ahead]);
+    expect(code).toBe(0);
+    expect(short(out)).toMatch(/^over\.yaml:5:59: warning: services\.a\.routes\[0\]\.schedule\.start: "2020-01-01T00:00:00Z" \(expected: a time to come.*\nover\.yaml: valid\nahead\.yaml: valid\n$/);
+  });
+
   it('says all that is wrong, as compilers do, with file, line and column', async () => {
     const { code, out } = await ran(validate, [bad, good]);
     expect(code).toBe(1);
