@@ -101,7 +101,7 @@ function newCall(policy: ServicePolicy): Call {
 function layers(policy: ServicePolicy) {
   const emit = nothing;
   const timeouts = new Timeouts(clock);
-  const knobs = { subset: policy.subset, balancer: policy.balancer, outlier: policy.outlier, healthCheck: policy.healthCheck, maxPerEndpoint: policy.connection.maxPerEndpoint };
+  const knobs = { subset: policy.subset, balancer: policy.balancer, slowStart: policy.slowStart, outlier: policy.outlier, healthCheck: policy.healthCheck, maxPerEndpoint: policy.connection.maxPerEndpoint };
   const cluster = new Cluster({ service: 'reviews', identity: 'bench', clock, random, emit, retire: nothing, refresh: nothing, knobs: () => knobs });
   const found = endpoints.map((each) => ({ host: each.split(':')[0]!, port: 80, weight: 1, priority: 0 }));
   cluster.reconcile({ endpoints: found, complete: true, source: 'bench' });

@@ -241,6 +241,6 @@ function peersOf(knobs: ServicePolicy['subset'], lists: PeerLists | undefined): 
   return knobs === 'off' || knobs.peers === 'off' ? undefined : lists?.of(knobs.peers);
 }
 
-function clusterKnobs({ subset, balancer, outlier, healthCheck, connection }: ServicePolicy, virtual: boolean): ClusterKnobs {
-  return { subset, balancer, outlier: virtual ? 'off' : outlier, healthCheck: virtual ? 'off' : healthCheck, maxPerEndpoint: connection.maxPerEndpoint };
+function clusterKnobs({ subset, balancer, slowStart, outlier, healthCheck, connection }: ServicePolicy, virtual: boolean): ClusterKnobs {
+  return { subset, balancer, slowStart, outlier: virtual ? 'off' : outlier, healthCheck: virtual ? 'off' : healthCheck, maxPerEndpoint: connection.maxPerEndpoint };
 }

@@ -17,7 +17,7 @@ import { MeshError } from '../core/errors.ts';
 import type { Emit, SubsetReason } from '../core/events.ts';
 import type { Probe } from '../core/health.ts';
 import type { BalancerKnobs } from '../core/balancer-policy.ts';
-import { defaultServicePolicy, type HealthCheckKnobs, type OutlierKnobs, type SubsetKnobs, type Switchable } from '../core/policy.ts';
+import { defaultServicePolicy, type HealthCheckKnobs, type OutlierKnobs, type SlowStartKnobs, type SubsetKnobs, type Switchable } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import type { Stalls } from '../core/stalls.ts';
 import { chooseCandidates, isUsable, noCandidates, type Candidates, type Panic } from './candidates.ts';
@@ -32,6 +32,7 @@ import { Node, trialDueAt, type NodeContext } from './node.ts';
 import type { PickRequest } from './picker.ts';
 import { nowhere, type Position } from './position.ts';
 import { Shares } from './shares.ts';
+import { SlowStart } from './slow-start.ts';
 import { describe, type EndpointSnapshot, type Exclusions } from './snapshot.ts';
 import { Subset, type SubsetSnapshot } from './subset.ts';
 import { Tombstones } from './tombstones.ts';
@@ -40,6 +41,7 @@ import { Tombstones } from './tombstones.ts';
 export interface ClusterKnobs {
   readonly subset: Switchable<SubsetKnobs>;
   readonly balancer: BalancerKnobs;
+  readonly slowStart: Switchable<SlowStartKnobs>;
   readonly outlier: Switchable<OutlierKnobs>;
   readonly healthCheck: Switchable<HealthCheckKnobs>;
   /** Attempts in flight to one endpoint; beyond, it is full. */
@@ -82,6 +84,8 @@ export class Cluster {
   #nodes: readonly Node[] = [];
   #candidates: Candidates = noCandidates;
   readonly #gone = new Tombstones();
+  /** When discovery first answered: from then on those count that were named before any was called. */
+  #begunAt: Millis | undefined = undefined;
   /** Subsets there have been; each stamps its members, so that who left is found without looking for anybody. */
   #subsets = 0;
   /** What nodes and candidates were worked out with. */
@@ -101,7 +105,8 @@ export class Cluster {
     const { probe } = deps;
     this.#checks = probe && new HealthChecks({ service, clock, random, knobs: () => knobs().healthCheck, probe, emit, moved });
     const fleet = { fleet: new Fleet(), shares: new Shares(), tally: new FleetTally() };
-    this.#context = { clock, stalls: deps.stalls, ...fleet, ...this.#balancing(fleet), outlier, judge: this.#ejection };
+    const slowStart = new SlowStart(() => knobs().slowStart, random);
+    this.#context = { clock, stalls: deps.stalls, slowStart, ...fleet, ...this.#balancing(fleet), outlier, judge: this.#ejection };
   }
 
   /** Whether discovery has ever answered. */
@@ -134,7 +139,9 @@ export class Cluster {
     // One that was cut short to nothing says nothing at all.
     if (!resolution.complete && resolution.endpoints.length === 0) return;
     const first = !this.resolved;
-    const change = this.#directory.learn(resolution);
+    const now = this.#deps.clock.now();
+    this.#begunAt ??= now;
+    const change = this.#directory.learn(resolution, this.#serves ? now : this.#begunAt);
     this.#resubset('discovery');
     this.#firstAnswer.give();
     if (!first && change.added.length === 0 && change.removed.length === 0) return;
@@ -169,6 +176,7 @@ export class Cluster {
     const now = clock.now();
     if (this.#differs(knobs)) this.#apply(knobs, now);
     else if (now >= this.#subset.dueAt) this.#moved(now);
+    this.#context.slowStart.begin(now);
     const candidates = this.#candidates;
     if (now >= candidates.trialAt) {
       // A first attempt is the one to risk: if it fails, there is a retry. A retry goes there only when it was everywhere else.
@@ -217,9 +225,14 @@ export class Cluster {
     this.#checks?.close();
   }
 
-  #differs({ subset, balancer, outlier, healthCheck }: ClusterKnobs): boolean {
+  #differs({ subset, balancer, slowStart, outlier, healthCheck }: ClusterKnobs): boolean {
     const applied = this.#applied;
-    return subset !== applied.subset || balancer !== applied.balancer || outlier !== applied.outlier || healthCheck !== applied.healthCheck;
+    return subset !== applied.subset || balancer !== applied.balancer || slowStart !== applied.slowStart || outlier !== applied.outlier || healthCheck !== applied.healthCheck;
+  }
+
+  /** Its endpoints have had one success each, or as many together. */
+  get #serves(): boolean {
+    return this.#nodes.length > 0 && this.#nodes.reduce((sum, { totals }) => sum + totals.success, 0) >= this.#nodes.length;
   }
 
   /** The policy changed. */
@@ -276,7 +289,7 @@ export class Cluster {
       const stays = present !== undefined && present.endpoint.generation === endpoint.generation;
       if (!stays) joined.push(entry.key);
       if (present !== undefined && !stays) left.push(present);
-      const node = stays ? present : (this.#gone.recall(endpoint, now) ?? new Node(endpoint, this.#context));
+      const node = stays ? present : (this.#gone.recall(endpoint, now) ?? this.#newNode(entry, now));
       node.endpoint = endpoint;
       return (entry.node = node);
     });
@@ -299,10 +312,20 @@ export class Cluster {
     emit('subset.changed', { service, reason, joined, left: left.map(({ key }) => key), size: members.length, total: this.total });
   }
 
+  #newNode({ key, endpoint, since }: Entry, now: Millis): Node {
+    const { service, emit, knobs } = this.#deps;
+    const { slowStart } = knobs();
+    if (slowStart !== 'off' && since > this.#begunAt! && now < since + slowStart.window) {
+      emit('endpoint.warming', { service, endpoint: key, window: slowStart.window, enforced: slowStart.mode === 'enforce' });
+    }
+    return new Node(endpoint, since, this.#context);
+  }
+
   #choose(now: Millis): void {
     const before = this.panic;
     this.#candidates = chooseCandidates(this.#nodes, this.#deps.knobs(), now);
     this.#context.shares.use(this.#candidates.nodes);
+    this.#context.slowStart.use(this.#candidates.nodes, now);
     this.#context.picker.use(this.#candidates.nodes, now);
     if (this.panic === before) return;
     const { service, emit, knobs } = this.#deps;

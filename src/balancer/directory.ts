@@ -5,6 +5,7 @@
  * from the endpoint's name, so an answer of 10,000 in which a hundred are new costs 10,000 look-ups and a hundred hashes: each
  * answer stamps what it names, and what is not stamped has gone.
  */
+import type { Millis } from '../core/clock.ts';
 import { endpointKey, type Endpoint, type EndpointKey, type Resolution } from '../core/endpoint.ts';
 import { hash } from './hash.ts';
 import type { Node } from './node.ts';
@@ -16,6 +17,8 @@ export class Entry {
   readonly score: number;
   /** The answer that named it first. */
   readonly born: number;
+  /** Since when whoever is at this address is there, for slow-start.ts. */
+  since: Millis;
   /** As the newest answer has it. */
   endpoint: Endpoint;
   /** As an answer said it that knew names: while another source stands in (A records have no names of pods), it is still true. */
@@ -27,18 +30,21 @@ export class Entry {
   /** The last subset that it was in. For the cluster alone. */
   subset = 0;
 
-  constructor(key: EndpointKey, endpoint: Endpoint, score: number, answer: number) {
+  constructor(key: EndpointKey, endpoint: Endpoint, score: number, answer: number, since: Millis) {
     this.key = key;
     this.endpoint = endpoint;
     this.ordinal = endpoint.ordinal;
     this.score = score;
     this.answer = this.born = answer;
+    this.since = since;
   }
 
-  /** An answer names it again. */
-  become(endpoint: Endpoint): void {
-    const same = this.endpoint.generation === endpoint.generation || endpoint.generation === undefined;
+  /** An answer names it again; `since`: as in `learn`. */
+  become(endpoint: Endpoint, since: Millis): void {
+    const { generation } = this.endpoint;
+    const same = generation === endpoint.generation || endpoint.generation === undefined;
     this.ordinal = endpoint.ordinal ?? (same ? this.ordinal : undefined);
+    if (!same && generation !== undefined) this.since = since;
     this.endpoint = endpoint;
   }
 }
@@ -75,8 +81,8 @@ export class Directory {
     return this.#groups;
   }
 
-  /** Takes over an answer. One that was cut short adds and changes, and removes nothing. */
-  learn({ endpoints, complete }: Resolution): Change {
+  /** Takes over an answer. One that was cut short adds and changes, and removes nothing. `since`: from when on those count that are new in it. */
+  learn({ endpoints, complete }: Resolution, since: Millis = -Infinity): Change {
     const answer = (this.#answer += 1);
     const added: Entry[] = [];
     for (const endpoint of endpoints) {
@@ -84,13 +90,13 @@ export class Directory {
       const known = this.#entries.get(key);
       if (known === undefined) {
         if (!complete && this.#entries.size >= MOST_MERGED) continue;
-        const entry = new Entry(key, endpoint, hash(key, this.#seed), answer);
+        const entry = new Entry(key, endpoint, hash(key, this.#seed), answer, since);
         this.#entries.set(key, entry);
         added.push(entry);
       } else if (known.answer !== answer || endpoint.priority < known.endpoint.priority) {
         // The same address twice in one answer: the more important mention counts.
         known.answer = answer;
-        known.become(endpoint);
+        known.become(endpoint, since);
       }
     }
     const removed: Entry[] = [];

@@ -182,9 +182,14 @@ export class Ejection implements Judge {
     if (change !== 0) this.#reported.clear();
     if (next.kind === 'available' && last.kind !== 'available') {
       const since = last.kind === 'trial' ? last.ticket.startedAt : now;
-      if (enforced) node.startOver(since);
-      else node.clearRecord(since);
-      emit('endpoint.returned', { service, endpoint: node.key, after: now - ejectionOf(last).since });
+      const after = now - ejectionOf(last).since;
+      if (enforced) {
+        node.startOver(since);
+        node.returned(after, now);
+      } else {
+        node.clearRecord(since);
+      }
+      emit('endpoint.returned', { service, endpoint: node.key, after });
     }
     // A trial that said nothing goes back to the ejection it was of, which is no new one.
     if (next.kind === 'ejected' && !(last.kind === 'trial' && last.of === next)) {

@@ -30,9 +30,12 @@ export const RESTS_UNTIL = 9;
 export const WEIGHT = 10;
 export const AHEAD = 11;
 export const AHEAD_AT = 12;
+/** Of slow-start.ts: since when it counts as being there, and its place on the ring; 0: it is warm. */
+export const SINCE = 13;
+export const PHASE = 14;
 
 export function noFigures(): Figures {
-  return [0, Infinity, -Infinity, 0, 0, 0, 0, 1, 0, -Infinity, 1, 0, 0];
+  return [0, Infinity, -Infinity, 0, 0, 0, 0, 1, 0, -Infinity, 1, 0, 0, -Infinity, 0];
 }
 
 export function isMeasured(figures: Figures): boolean {

@@ -153,7 +153,9 @@ export class HealthChecks {
       emit('endpoint.unhealthy', { service, endpoint: node.key, why: next.why, enforced });
     } else {
       this.#unhealthy -= 1;
-      if (last.kind === 'unhealthy') emit('endpoint.healthy', { service, endpoint: node.key, after: now - last.since, enforced });
+      const after = last.kind === 'unhealthy' ? now - last.since : 0;
+      if (enforced) node.returned(after, now);
+      emit('endpoint.healthy', { service, endpoint: node.key, after, enforced });
     }
     moved(now);
   }

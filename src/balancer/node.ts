@@ -12,7 +12,7 @@ import type { Stalls } from '../core/stalls.ts';
 import { endpointKey, type Endpoint, type EndpointKey } from '../core/endpoint.ts';
 import type { Outcome, OutcomeKind } from '../core/outcome.ts';
 import type { OutlierKnobs, Switchable } from '../core/policy.ts';
-import { forget, isMeasured, noFigures } from './figures.ts';
+import { forget, isMeasured, noFigures, SINCE } from './figures.ts';
 import type { Fleet } from './fleet.ts';
 import { neverChecked, type Health } from './health.ts';
 import { HealthRecord } from './health-record.ts';
@@ -22,6 +22,7 @@ import type { LoadReport } from './load-report.ts';
 import type { FleetTally } from './matched.ts';
 import type { Candidate, Picker } from './picker.ts';
 import type { Shares } from './shares.ts';
+import type { SlowStart } from './slow-start.ts';
 
 /** Traffic goes to it. `ejections` in a row came before, the last one of `duration`. */
 export interface Available {
@@ -80,6 +81,7 @@ export interface NodeContext {
   readonly fleet: Fleet;
   readonly shares: Shares;
   readonly tally: FleetTally;
+  readonly slowStart: SlowStart;
   /** As `balancer.type` says; others where a reload changed it. */
   load: Load;
   picker: Picker<Node>;
@@ -114,12 +116,23 @@ export class Node implements Candidate {
   #recordedSince: Millis = -Infinity;
   #left = false;
 
-  constructor(endpoint: Endpoint, context: NodeContext) {
+  /** `since`: when discovery first named it. */
+  constructor(endpoint: Endpoint, since: Millis, context: NodeContext) {
     this.key = endpointKey(endpoint);
     this.endpoint = endpoint;
     this.#context = context;
     this.#load = context.load;
     this.record = new HealthRecord(context.tally);
+    this.figures[SINCE] = since;
+  }
+
+  get heldBack(): boolean {
+    return this.#context.slowStart.holdsBack(this.figures);
+  }
+
+  /** Which part of its share it gets. */
+  part(now: Millis): number {
+    return this.#context.slowStart.part(this.figures, now);
   }
 
   get pending(): number {
@@ -157,6 +170,11 @@ export class Node implements Candidate {
   clearRecord(since: Millis): void {
     this.record.clear();
     this.#recordedSince = since;
+  }
+
+  /** It had no traffic for so long, and has some again. */
+  returned(away: Millis, now: Millis): void {
+    this.#context.slowStart.returned(this.figures, away, now);
   }
 
   /** It left the set or the subset: what is in flight ends, and changes nothing. */

@@ -3,12 +3,12 @@
  * what it needs between picks (good endpoints, whose turn it is). Looking at candidates never changes them.
  *
  * What every picker owes, in this order: an endpoint this call has not tried yet goes before one it has, because the retry that
- * meets the same fault again is wasted; one with room goes before one that is full. Both are preferences: where nothing else is
- * there, the best of what is there is taken, and only an empty list gives nothing.
+ * meets the same fault again is wasted; one with room goes before one that is full; one that is not held back goes before one that is. All
+ * are preferences: where nothing else is there, the best of what is there is taken, and only an empty list gives nothing.
  */
 import type { Millis } from '../core/clock.ts';
 import type { EndpointKey } from '../core/endpoint.ts';
-import { IN_FLIGHT, type Figures } from './figures.ts';
+import { IN_FLIGHT, PHASE, type Figures } from './figures.ts';
 import type { LoadReport } from './load-report.ts';
 
 /** What a picker sees of an endpoint. */
@@ -17,6 +17,8 @@ export interface Candidate {
   readonly figures: Figures;
   /** What it last said of its own load. */
   readonly report?: LoadReport | undefined;
+  /** It has just come, and this pick is to leave it alone (slow-start.ts). Asked for those alone whose figures say that they are new. */
+  readonly heldBack?: boolean;
 }
 
 /** For whom an endpoint is picked. A Call is one. */
@@ -38,7 +40,8 @@ export interface Picker<Some extends Candidate = Candidate> {
   succeeded?(candidate: Some, now: Millis): void;
 }
 
-/** 0 is best: untried with room, untried but full, tried with room, tried and full. */
+/** 0 is best: tried weighs more than full, and full more than held back. */
 export function rank(candidate: Candidate, tried: ReadonlySet<EndpointKey>, room: number): number {
-  return (tried.size !== 0 && tried.has(candidate.key) ? 2 : 0) + (candidate.figures[IN_FLIGHT]! >= room ? 1 : 0);
+  const { figures } = candidate;
+  return (tried.size !== 0 && tried.has(candidate.key) ? 4 : 0) + (figures[IN_FLIGHT]! >= room ? 2 : 0) + (figures[PHASE]! !== 0 && candidate.heldBack === true ? 1 : 0);
 }

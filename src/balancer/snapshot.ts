@@ -25,6 +25,8 @@ export interface EndpointSnapshot {
   readonly latency: Millis;
   /** false: the latency is what the others let presume. */
   readonly measured: boolean;
+  /** Which part of its share it gets while it is new (slow start); absent where that is the whole. */
+  readonly part?: number;
   /** Attempts in flight. */
   readonly pending: number;
   /** Attempts with each outcome, since this process knows the endpoint. */
@@ -61,6 +63,7 @@ export function describe(node: Node, picker: Picker<Node>, { outlier, healthChec
   const now = clock.now();
   const state = node.ejection;
   const { alternate, zone } = node.endpoint;
+  const part = node.part(now);
   const snapshot = {
     endpoint: node.key,
     ...(alternate === undefined ? {} : { alternate }),
@@ -71,6 +74,7 @@ export function describe(node: Node, picker: Picker<Node>, { outlier, healthChec
     load: picker.load(node, now),
     latency: node.latency(now),
     measured: node.measured,
+    ...(part < 1 ? { part } : {}),
     pending: node.pending,
     totals: { ...node.totals },
     ...(healthCheck === 'off' ? {} : { health: healthOf(node.health, clock) }),

@@ -14,6 +14,7 @@ import { hedging } from './hedge.ts';
 import { inboundKnobs } from './inbound.ts';
 import type { Kind } from './knob.ts';
 import { address, duration, flag, given, integer, knob, list, mapping, number, oneOf, orOff, rate, share, size, switchable, text } from './knob.ts';
+import { slowStart } from './placement.ts';
 import { retryBudget } from './retry-budget.ts';
 import { serviceRoutes } from './route-schema.ts';
 import { subsetKnobs } from './subset.ts';
@@ -75,6 +76,7 @@ function documentSchema(bareNumbers: boolean) {
     discovery: mapping(discovery, 'How endpoints are kept up to date.').optional(),
     subset: subsetKnobs(),
     balancer: balancer(time),
+    slowStart: slowStart(time),
     outlier: switchable(
       {
         relative: switchable(

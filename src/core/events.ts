@@ -32,6 +32,8 @@ export interface MeshEventMap {
   'endpoint.ejection.limited': { service: string; endpoint: EndpointKey; ejected: number; total: number };
   /** A trial attempt succeeded: the endpoint is back. */
   'endpoint.returned': { service: string; endpoint: EndpointKey; after: Millis };
+  /** An endpoint joined others that serve already: its share grows to the whole of it within `window`; it would, where it is not `enforced`. */
+  'endpoint.warming': { service: string; endpoint: EndpointKey; window: Millis; enforced: boolean };
   /** So many health checks failed in a row that the endpoint gets no traffic; it would not, where it is not `enforced`. */
   'endpoint.unhealthy': { service: string; endpoint: EndpointKey; why: string; enforced: boolean };
   /** So many passed that an unhealthy endpoint is back. */

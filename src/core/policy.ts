@@ -11,11 +11,13 @@ import type { ConfirmEmptyKnobs, DiscoveryKnobs, DiscoverySource, LookupSource }
 import type { HealthCheckKnobs, OutlierKnobs } from './health-knobs.ts';
 import { defaultInbound, type InboundKnobs } from './inbound-policy.ts';
 import type { ConcurrencyKnobs, RateLimitKnobs, ThrottleKnobs } from './overload-knobs.ts';
+import type { SlowStartKnobs } from './placement-knobs.ts';
 import type { Mode, Switchable } from './switchable.ts';
 import type { FaultKnobs, HeaderChanges, Mirror, Rewrite, RouteMatch, Targets } from './route.ts';
 
 export type { ConfirmEmptyKnobs, DiscoveryKnobs, DiscoverySource, LookupSource };
 export * from './health-knobs.ts';
+export type { SlowStartKnobs } from './placement-knobs.ts';
 export type { AdaptiveKnobs, ConcurrencyKnobs, RateLimitKnobs, ThrottleKnobs } from './overload-knobs.ts';
 export type { Mode, Switchable } from './switchable.ts';
 
@@ -160,6 +162,7 @@ export interface ServicePolicy {
   readonly discovery: DiscoveryKnobs;
   readonly subset: Switchable<SubsetKnobs>;
   readonly balancer: BalancerKnobs;
+  readonly slowStart: Switchable<SlowStartKnobs>;
   readonly outlier: Switchable<OutlierKnobs>;
   readonly healthCheck: Switchable<HealthCheckKnobs>;
   readonly retry: Switchable<RetryKnobs>;
@@ -185,6 +188,7 @@ export const defaultServicePolicy = {
   discovery: { refresh: 5 * SECOND, maxStale: 24 * HOUR, confirmEmpty: { answers: 3, over: 10 * SECOND } },
   subset: { size: 20, strategy: 'auto', ordinal: 'auto', peers: 'off' },
   balancer: defaultBalancer,
+  slowStart: { window: 30 * SECOND, minWeight: 0.1, mode: 'enforce' },
   outlier: {
     relative: { gap: 0.2, sigmas: 3, minRequests: 4, fleetAbove: 0.3, window: 10 * SECOND },
     consecutiveFailures: 'off',

@@ -166,6 +166,23 @@ describe.each(balancerTypes)('the balancer %s', (type) => {
     for (const number of [3, 4, 5, 6, 7]) expect(count(asked, number)).toBeGreaterThan(20);
   });
 
+  it('leaves an endpoint that has just come alone in most picks, and gives it its share once it is warm', () => {
+    for (const callers of [1, 30]) {
+      const world = worldOf(type, { endpoints: endpoints(9) });
+      run(world, callers, 500);
+      world.clock.stall(60_000);
+      world.resolve(endpoints(10));
+      const { clock } = world;
+      const from = clock.now();
+      // As many as are over before it is much older: within a second and a half.
+      const young = run(world, callers, 150 * Math.min(callers, 10));
+      expect(clock.now() - from).toBeLessThan(1_600);
+      expect(count(young, 9) / young.length).toBeLessThan(0.03);
+      clock.stall(30_000);
+      expect(count(run(world, callers, 6_000), 9)).toBeGreaterThan(30);
+    }
+  });
+
   it('shows what it compares, as a number for each', () => {
     const world = worldOf(type, { endpoints: endpoints(5) });
     run(world, 10, 500);

@@ -1,4 +1,5 @@
 /** The library's own way: a real `Cluster` for each client, its tickets settled when the answer comes. */
+import type { Clock } from '../../../src/core/clock.ts';
 import type { Endpoint } from '../../../src/core/endpoint.ts';
 import type { Emit } from '../../../src/core/events.ts';
 import type { Outcome } from '../../../src/core/outcome.ts';
@@ -11,14 +12,17 @@ import type { Report } from '../server.ts';
 import { Timeline } from '../timeline.ts';
 import type { NamedWay } from '../way.ts';
 
-const { subset, balancer, outlier } = defaultServicePolicy;
+const { subset, balancer, slowStart, outlier } = defaultServicePolicy;
 
 /** All of the default policy that concerns the balancer, with every server in the subset. */
-const defaults: ClusterKnobs = { subset: { ...subset, size: 1_000 }, balancer, outlier, healthCheck: 'off', maxPerEndpoint: 100_000 };
+const defaults: ClusterKnobs = { subset: { ...subset, size: 1_000 }, balancer, slowStart, outlier, healthCheck: 'off', maxPerEndpoint: 100_000 };
 
 const success: Outcome = { kind: 'success' };
 const failure: Outcome = { kind: 'failure' };
 const firstTry: PickRequest = { tried: new Set() };
+
+/** Whom clients know at the beginning, they have known for longer than slow start lasts: the fleet is an old one. */
+const KNOWN_FOR = 60_000;
 
 export const endpointOf = (server: number): Endpoint => ({ host: `10.0.${server >> 8}.${server & 255}`, port: 80, weight: 1, priority: 0 });
 
@@ -34,8 +38,10 @@ export function inmesh(name: string, knobs: Partial<ClusterKnobs> = {}, emit: Em
   return {
     name,
     make({ client, known, timeline, random }) {
+      let before = KNOWN_FOR;
+      const clock: Clock = { now: () => timeline.now() - before, wall: () => timeline.wall(), after: (delay, fire) => timeline.after(delay, fire) };
       const cluster = new Cluster({
-        service: 'reviews', identity: `client-${client}`, clock: timeline, random, emit,
+        service: 'reviews', identity: `client-${client}`, clock, random, emit,
         knobs: () => whole, retire() {}, refresh() {},
       });
       const numbers = new Map<string, number>();
@@ -45,6 +51,7 @@ export function inmesh(name: string, knobs: Partial<ClusterKnobs> = {}, emit: Em
         cluster.reconcile({ endpoints, complete: true, source: 'a simulation' });
       };
       learn(known);
+      before = 0;
       return {
         send() {
           const node = cluster.pick(firstTry)!;
