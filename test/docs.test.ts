@@ -33,9 +33,9 @@ function anchorOf(title: string): string {
 }
 
 /** Names of the events and of their fields, off the type. */
-function eventFields(): Map<string, string[]> {
-  const source = ts.createSourceFile('events.ts', read('src/core/events.ts'), ts.ScriptTarget.Latest);
-  const map = source.statements.find((node): node is ts.InterfaceDeclaration => ts.isInterfaceDeclaration(node) && node.name.text === 'MeshEventMap');
+function eventFields(file = 'src/core/events.ts', interfaceName = 'MeshEventMap'): Map<string, string[]> {
+  const source = ts.createSourceFile('events.ts', read(file), ts.ScriptTarget.Latest);
+  const map = source.statements.find((node): node is ts.InterfaceDeclaration => ts.isInterfaceDeclaration(node) && node.name.text === interfaceName);
   const nameOf = (member: ts.TypeElement): string => (member.name !== undefined && (ts.isStringLiteral(member.name) || ts.isIdentifier(member.name)) ? member.name.text : '?');
   return new Map(
     (map?.members ?? []).map((member) => {
@@ -77,6 +77,14 @@ describe('docs/events.md', () => {
     const body = sections.find((section) => section.title === name)?.body ?? '';
     expect([...body.matchAll(/^- `(\w+)`: /gm)].map(([, field]) => field)).toEqual(fields);
     expect(body).toMatch(/^What to do: \S.+/m);
+  });
+});
+
+describe('docs/server.md', () => {
+  it('lists exactly the events of the server half, with their fields', () => {
+    const rows = [...read('docs/server.md').matchAll(/^\| `([a-z.]+)` \| ((?:`\w+`(?:, )?)+) \|/gm)].map(([, name, fields]) => [name, [...fields!.matchAll(/\w+/g)].map(String)]);
+    expect(new Map(rows as [string, string[]][])).toEqual(eventFields('src/server/events.ts', 'ServerEventMap'));
+    expect(rows.length).toBeGreaterThan(0);
   });
 });
 

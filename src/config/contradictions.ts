@@ -31,6 +31,8 @@ const orders: readonly Order[] = [
   { lesser: ['circuit', 'openFor'], greater: ['circuit', 'maxOpenFor'] },
   { lesser: ['concurrency', 'adaptive', 'min'], greater: ['concurrency', 'max'], yields: true, counts: true },
   { lesser: ['concurrency', 'adaptive', 'initial'], greater: ['concurrency', 'max'], yields: true, counts: true },
+  { lesser: ['inbound', 'admission', 'min'], greater: ['inbound', 'admission', 'max'], yields: true, counts: true },
+  { lesser: ['inbound', 'admission', 'initial'], greater: ['inbound', 'admission', 'max'], yields: true, counts: true },
 ];
 
 /** `scope` is where these knobs were written: `defaults` or a service. What it inherited whole was judged where that stands. */

@@ -1,8 +1,9 @@
 /**
  * `inbound`: what a service believes of the requests that it serves, and what it says of itself.
  */
-import { defaultInbound } from '../core/inbound-policy.ts';
-import { flag, knob, mapping } from './knob.ts';
+import * as z from 'zod';
+import { admissionOnceOn, defaultInbound } from '../core/inbound-policy.ts';
+import { flag, integer, knob, mapping, number, oneOf } from './knob.ts';
 
 const { honour } = defaultInbound;
 
@@ -18,6 +19,24 @@ export function inboundKnobs() {
         },
         'Which headers of a request are believed. At the edge of the mesh they come from strangers.',
       ).optional(),
+      admission: z
+        .union(
+          [
+            z.enum(['off']),
+            z.enum(['gradient', 'aimd']).transform((type) => ({ type })),
+            mapping({
+              type: knob(oneOf('gradient', 'aimd'), admissionOnceOn.type, '`gradient`: by how much slower answers get; `aimd`: by what times out.'),
+              min: knob(integer(1, 100_000), admissionOnceOn.min, 'It never falls below this …'),
+              max: knob(integer(1, 1_000_000), admissionOnceOn.max, '… nor rises above this.'),
+              initial: knob(integer(1, 100_000), admissionOnceOn.initial, 'What it begins with.'),
+              tolerance: knob(number(1, 10), admissionOnceOn.tolerance, '`gradient` holds the limit where answers take about this many times as long as they need.'),
+              mode: knob(oneOf('enforce', 'observe'), admissionOnceOn.mode, '`observe`: decide and report, let everybody in.'),
+            }),
+          ],
+          { error: () => 'off, gradient, aimd, or a mapping of type, min, max, initial, tolerance, mode' },
+        )
+        .meta({ description: 'Requests served at one time: a limit that finds itself. Beyond it, the least critical are answered with 503 and not processed. Off by default; the name alone, `gradient`, is enough.' })
+        .optional(),
       loadReport: knob(flag(), defaultInbound.loadReport, 'Say in every response how busy this process is, as `endpoint-load-metrics`.'),
     },
     'What the server half of this service (`inmesh/server`) believes of a request, and says of itself. Its callers read past it.',

@@ -153,6 +153,7 @@ function documentSchema(bareNumbers: boolean) {
         budget: retryBudget(time),
         replayBodyUpTo: knob(size(0, 64 * 1024 ** 2), core.retry.replayBodyUpTo, 'Request bodies up to this size are kept in memory until the call has its answer.'),
         retryOfRetry: knob(flag(), core.retry.retryOfRetry, 'Retry in turn while serving a retry. Otherwise only what was provably not sent is.'),
+        notProcessed: knob(flag(), core.retry.notProcessed, 'Believe an endpoint that says that it did not begin with a request (`inmesh/server`): any request is then sent again, to another one.'),
         mode: knob(oneOf('enforce', 'observe'), core.retry.mode, '`observe`: decide and report, make one attempt.'),
       },
       'Failed attempts are repeated on another endpoint, within the deadline.',

@@ -2,12 +2,12 @@
  * Events: every decision that a person may later ask about, typed, emitted where it is made and only there.
  * `docs/events.md` is checked against this list by a test.
  */
-import { EventEmitter } from 'node:events';
 import type { EndpointKey, RefreshReason } from './endpoint.ts';
 import type { Millis } from './clock.ts';
 import type { Criticality } from './criticality.ts';
 import type { ErrorCode, ShedBy, SuppressedReason } from './errors.ts';
 import type { PanicMode } from './policy.ts';
+import { TypedEvents } from './typed-events.ts';
 
 export type { SuppressedReason } from './errors.ts';
 
@@ -101,32 +101,5 @@ export type HedgeSuppressedReason = 'overload' | 'body-not-replayable' | 'no-oth
 /** What machines are given to report with. */
 export type Emit = <Name extends MeshEventName>(name: Name, event: MeshEventMap[Name]) => void;
 
-/**
- * Node's emitter with our types. A listener that throws is reported as a process warning: a mistake in a dashboard must not
- * fail the request that it looks at.
- */
-export class MeshEvents extends EventEmitter {
-  override on<Name extends MeshEventName>(name: Name, listener: (event: MeshEventMap[Name]) => void): this {
-    return super.on(name, listener);
-  }
-
-  override once<Name extends MeshEventName>(name: Name, listener: (event: MeshEventMap[Name]) => void): this {
-    return super.once(name, listener);
-  }
-
-  override off<Name extends MeshEventName>(name: Name, listener: (event: MeshEventMap[Name]) => void): this {
-    return super.off(name, listener);
-  }
-
-  override emit<Name extends MeshEventName>(name: Name, event: MeshEventMap[Name]): boolean {
-    if (this.listenerCount(name) === 0) return false;
-    for (const listener of this.rawListeners(name)) {
-      try {
-        listener.call(this, event);
-      } catch (error) {
-        process.emitWarning(`a listener of '${name}' threw: ${error instanceof Error ? error.message : String(error)}`, 'InmeshWarning');
-      }
-    }
-    return true;
-  }
-}
+/** What a client emits; a listener that throws fails nobody (typed-events.ts). */
+export class MeshEvents extends TypedEvents<MeshEventMap> {}

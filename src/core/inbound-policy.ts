@@ -1,7 +1,9 @@
 /**
- * The knobs of a service's own side: what its server half (server/) believes of a request, and says of itself. A caller's mesh reads
- * past them.
+ * The knobs of a service's own side: what its server half (server/) believes of a request, how many it lets in, and what it says of itself. A
+ * caller's mesh reads past them.
  */
+import type { AdaptiveKnobs } from './overload-knobs.ts';
+import type { Mode, Switchable } from './switchable.ts';
 
 /** Which of the headers that say something of a request are believed. At the edge of the mesh they come from strangers. */
 export interface HonourKnobs {
@@ -15,13 +17,25 @@ export interface HonourKnobs {
   readonly trace: boolean;
 }
 
+/** A limit of the requests that are served at one time, which finds itself (policies/adaptive-limit.ts). */
+export interface AdmissionKnobs extends AdaptiveKnobs {
+  /** It never rises above this. */
+  readonly max: number;
+  readonly mode: Mode;
+}
+
 export interface InboundKnobs {
   readonly honour: HonourKnobs;
+  readonly admission: Switchable<AdmissionKnobs>;
   /** Say in every response how busy this process is, as `endpoint-load-metrics`. */
   readonly loadReport: boolean;
 }
 
 export const defaultInbound = {
   honour: { deadline: true, criticality: true, attempt: true, trace: true },
+  admission: 'off',
   loadReport: true,
 } as const satisfies InboundKnobs;
+
+/** What `admission` begins with once it is switched on. Its limit begins high: whom a server turns away at its start, it turns away for nothing. */
+export const admissionOnceOn: AdmissionKnobs = { type: 'gradient', min: 4, initial: 100, tolerance: 1.5, max: 1000, mode: 'enforce' };

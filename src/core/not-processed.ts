@@ -9,7 +9,7 @@
  *
  * (Finagle's `finagle-http-nack` is the model, and has no such check. HTTP/2 has REFUSED_STREAM, which carries no Retry-After.)
  */
-import type { EndpointKey } from './endpoint.ts';
+import { endpointKey, type Endpoint, type EndpointKey } from './endpoint.ts';
 
 export const NOT_PROCESSED_HEADER = 'x-inmesh-not-processed';
 
@@ -21,7 +21,12 @@ export function notProcessed(reason: NotProcessedReason, by: EndpointKey): strin
   return `${reason}; by=${by}`;
 }
 
-/** Whether this says that the endpoint did not begin with the request. */
-export function saysNotProcessed(value: string | undefined, asked: EndpointKey): boolean {
-  return value !== undefined && value.length < 200 && /^(?:overload|deadline); by=(\S+)$/.exec(value)?.[1] === asked;
+/** Whether this says, and the endpoint that was asked says it itself, that it did not begin with the request. */
+export function saysNotProcessed(value: string | undefined, asked: Endpoint): boolean {
+  if (value === undefined || value.length > LONGEST) return false;
+  const by = /^(?:overload|deadline); by=(\S+)$/.exec(value)?.[1];
+  return by === endpointKey(asked) || (asked.alternate !== undefined && by === endpointKey({ host: asked.alternate, port: asked.port }));
 }
+
+/** With room for the longest address. */
+const LONGEST = 100;

@@ -9,7 +9,7 @@ import { defaultBalancer, type BalancerKnobs } from './balancer-policy.ts';
 import type { Millis } from './clock.ts';
 import type { ConfirmEmptyKnobs, DiscoveryKnobs, DiscoverySource, LookupSource } from './discovery-source.ts';
 import type { HealthCheckKnobs, OutlierKnobs } from './health-knobs.ts';
-import { defaultInbound, type InboundKnobs } from './inbound-policy.ts';
+import { admissionOnceOn, defaultInbound, type InboundKnobs } from './inbound-policy.ts';
 import type { ConcurrencyKnobs, RateLimitKnobs, ThrottleKnobs } from './overload-knobs.ts';
 import type { SlowStartKnobs } from './placement-knobs.ts';
 import type { Mode, Switchable } from './switchable.ts';
@@ -114,6 +114,10 @@ export interface RetryKnobs {
   readonly replayBodyUpTo: number;
   /** Retry in turn while serving a retry. Else only what was provably not sent is: retries of retries multiply at every hop. */
   readonly retryOfRetry: boolean;
+  /**
+   * Believe an endpoint that says that it did not begin with a request (not-processed.ts): then any request is sent again, to another one.
+   */
+  readonly notProcessed: boolean;
   /** `observe`: decide and report, make one attempt. */
   readonly mode: Mode;
 }
@@ -207,6 +211,7 @@ export const defaultServicePolicy = {
     budget: { perSuccess: 0.1, cap: 10, mode: 'enforce' },
     replayBodyUpTo: 64 * 1024,
     retryOfRetry: false,
+    notProcessed: true,
     mode: 'enforce',
   },
   hedge: 'off',
@@ -232,6 +237,7 @@ export const onceSwitchedOn = {
     interval: 10 * SECOND, timeout: 1 * SECOND, healthy: 2, unhealthy: 3, mode: 'enforce',
   },
   rateLimit: { rate: 100, burst: 20, mode: 'enforce' },
+  inbound: { admission: admissionOnceOn },
 } as const;
 
 /** What a budget of the other shape leaves unsaid: GEP-3388's own defaults. */

@@ -27,7 +27,7 @@ import { sleep } from '../core/sleep.ts';
 import { backoff } from './backoff.ts';
 import { beginAttempt } from './begin-attempt.ts';
 import type { RetryBudget } from './budget.ts';
-import { evidence, more } from './evidence.ts';
+import { evidence, evidenceOfReply, more } from './evidence.ts';
 import type { Hedging } from './hedge.ts';
 import { mayBeRepeated } from './idempotency.ts';
 import { errorAsksForRetry, replyAsksForRetry } from './retry-conditions.ts';
@@ -58,16 +58,17 @@ export function retry({ clock, random, budget, emit, observer, hedging }: RetryD
     if (options.retry === false) return 'caller';
     if (!mayBeRepeated(call, knobs.methods, sent)) return 'not-idempotent';
     if (request.body !== undefined && !request.body.replayable) return 'body-not-replayable';
-    // What was never sent has cost the service nothing, at whatever depth; the number of retries bounds it.
+    // What was never sent has cost the service nothing, at whatever depth; the number of retries bounds it. To be turned away costs it a little.
     const unsent = sent === 'no';
     if (call.servingRetry && !knobs.retryOfRetry && !unsent) return 'retry-of-retry';
     if (retries >= knobs.maxRetries) return 'max-retries';
-    const askedFor = (reply !== undefined && parseRetryAfter(reply.header('retry-after'), clock.wall())) || 0;
+    // Who turns a call away untouched speaks for himself, and another endpoint is asked.
+    const askedFor = (reply !== undefined && !unsent && parseRetryAfter(reply.header('retry-after'), clock.wall())) || 0;
     if (askedFor > knobs.retryAfter.max) return 'retry-after';
     const delay = Math.max(askedFor, backoff(retries + 1, knobs.backoff, random, previous));
     const now = clock.now();
     if (now + delay >= call.deadline) return 'deadline';
-    if (unsent || budget.withdraw(now)) return delay;
+    if ((unsent && reply === undefined) || budget.withdraw(now)) return delay;
     if (knobs.budget.mode === 'enforce') return 'budget';
     suppressed(result, 'budget', false);
     return delay;
@@ -99,7 +100,8 @@ export function retry({ clock, random, budget, emit, observer, hedging }: RetryD
             hedges += result.hedges;
           } else {
             try {
-              result = { attempt: first, reply: await next(first), error: undefined, sent: 'yes', hedges: 0 };
+              const reply = await next(first);
+              result = { attempt: first, reply, error: undefined, sent: evidenceOfReply(first, reply), hedges: 0 };
             } catch (error) {
               result = { attempt: first, reply: undefined, error, sent: evidence(error), hedges: 0 };
             }

@@ -17,7 +17,7 @@ import type { Attempt, Call, Reply, Service } from '../core/call.ts';
 import type { Millis } from '../core/clock.ts';
 import { MeshError, type Sent } from '../core/errors.ts';
 import { classifyError, classifyReply } from '../core/outcome.ts';
-import { evidence, more } from './evidence.ts';
+import { evidence, evidenceOfReply, more } from './evidence.ts';
 import { isSafe } from './idempotency.ts';
 import { Timeout, type Timeouts } from './timeouts.ts';
 
@@ -140,7 +140,7 @@ export class Round extends Timeout {
     const now = this.#owner.timeouts.clock.now();
     const startedAt = attempt.uploadedAt ?? attempt.startedAt;
     this.#running.splice(this.#running.indexOf(attempt), 1);
-    this.#sent = reply === undefined ? more(this.#sent, evidence(error)) : 'yes';
+    this.#sent = more(this.#sent, reply === undefined ? evidence(error) : evidenceOfReply(attempt, reply));
     this.#owner.ended(result, now - startedAt, now);
 
     const { hedges } = phase;

@@ -2,12 +2,17 @@
  * Gate: what happens to every request before its handler runs, whatever the framework. In this order:
  *
  *     its time is not over yet      504, not processed
+ *     there is room for it          503 with Retry-After, not processed        admission.ts
  *     it is served                  in its context, counted
  */
 import type { Clock } from '../core/clock.ts';
 import { contextFromHeaders } from '../core/context-headers.ts';
+import { DEFAULT_CRITICALITY, type Criticality } from '../core/criticality.ts';
 import type { ServicePolicy } from '../core/policy.ts';
-import type { Inbound } from './inbound.ts';
+import type { AdaptiveSnapshot } from '../policies/adaptive-limit.ts';
+import { Admission } from './admission.ts';
+import type { RefusedReason, ServerEvents } from './events.ts';
+import { pathOf, type Inbound } from './inbound.ts';
 import type { LoadMeter } from './load-meter.ts';
 import { notProcessedBy, refusal, type Refusal } from './refusal.ts';
 import { Serving, type ResponseHeaders, type ServingOwner } from './serving.ts';
@@ -18,31 +23,53 @@ export interface GateDeps {
   readonly clock: Clock;
   readonly policy: () => ServicePolicy;
   readonly load: LoadMeter;
+  readonly events: ServerEvents;
 }
+
+/** Seconds, whole ones at least: what has no other endpoint to go to is not back before this. */
+const RETRY_AFTER = '1';
 
 export class Gate implements ServingOwner {
   readonly #deps: GateDeps;
+  readonly #admission: Admission;
 
   constructor(deps: GateDeps) {
     this.#deps = deps;
+    this.#admission = new Admission(deps.clock);
+  }
+
+  /** Undefined: it is off. */
+  get admission(): AdaptiveSnapshot | undefined {
+    const { admission } = this.#deps.policy().inbound;
+    return admission === 'off' ? undefined : this.#admission.snapshot(admission);
   }
 
   enter(request: Inbound): Serving | Refusal {
     const { clock, policy, load, service } = this.#deps;
     const { inbound, deadline: longest } = policy();
-    const { honour } = inbound;
+    const { honour, admission } = inbound;
     const now = clock.now();
     const said = contextFromHeaders(request.headers);
+    const criticality = honour.criticality ? said.criticality : undefined;
     // contextFromHeaders gives milliseconds.
     const left = honour.deadline ? (said.deadline as number | undefined) : undefined;
     if (left !== undefined && left <= 0) {
+      this.#refused('deadline', request, criticality, true);
       const message = `${service}: the time of this request was over when it came; it was not processed`;
       return refusal(504, { error: 'DEADLINE_EXCEEDED', message }, notProcessedBy(request.socket, 'deadline'));
+    }
+    if (admission !== 'off' && !this.#admission.hasPlace(criticality ?? DEFAULT_CRITICALITY, load.inFlight, now, admission)) {
+      const enforced = admission.mode === 'enforce';
+      this.#refused('overload', request, criticality, enforced);
+      if (enforced) {
+        const message = `${service}: no room for another ${criticality ?? DEFAULT_CRITICALITY} request beside ${load.inFlight}; it was not processed`;
+        return refusal(503, { error: 'OVERLOADED', message }, { 'retry-after': RETRY_AFTER, ...notProcessedBy(request.socket, 'overload') });
+      }
     }
     load.began();
     const context = {
       deadline: now + Math.min(left ?? Infinity, longest),
-      criticality: honour.criticality ? said.criticality : undefined,
+      criticality,
       attempt: honour.attempt ? said.attempt : undefined,
       caller: undefined,
       traceHeaders: honour.trace ? request.headers : undefined,
@@ -50,13 +77,30 @@ export class Gate implements ServingOwner {
     return new Serving(now, context, this);
   }
 
-  answering(_serving: Serving, status: number): ResponseHeaders {
-    const { load, policy } = this.#deps;
+  answering({ startedAt }: Serving, status: number): ResponseHeaders {
+    const { clock, load, policy } = this.#deps;
+    const { admission, loadReport } = policy().inbound;
+    const now = clock.now();
     load.answered(status);
-    return { load: policy().inbound.loadReport ? load.report() : undefined, close: false };
+    if (admission !== 'off') this.#admission.answered(status, now - startedAt, load.inFlight, now, admission);
+    return { load: loadReport ? load.report() : undefined, close: false };
   }
 
-  over(): void {
-    this.#deps.load.ended();
+  over({ context }: Serving, answered: boolean): void {
+    const { clock, load, policy } = this.#deps;
+    const { admission } = policy().inbound;
+    if (!answered && admission !== 'off') this.#admission.left(context.deadline, load.inFlight, clock.now(), admission);
+    load.ended();
+  }
+
+  /** Of what is refused, too, clients want to know how busy it is here; above all of that. */
+  get report(): string | undefined {
+    const { load, policy } = this.#deps;
+    return policy().inbound.loadReport ? load.report() : undefined;
+  }
+
+  #refused(reason: RefusedReason, request: Inbound, criticality: Criticality | undefined, enforced: boolean): void {
+    const { events, service } = this.#deps;
+    events.emit('request.refused', { service, reason, method: request.method, path: pathOf(request.target), criticality: criticality ?? DEFAULT_CRITICALITY, enforced });
   }
 }

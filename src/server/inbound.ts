@@ -28,3 +28,9 @@ export function inboundOf(request: NodeRequest): Inbound {
 function socketOf(request: NodeRequest): Socket | undefined {
   return 'stream' in request ? request.stream.session?.socket : request.socket;
 }
+
+/** Without its query, which may hold what is nobody's business. */
+export function pathOf(target: string): string {
+  const query = target.indexOf('?');
+  return query === -1 ? target : target.slice(0, query);
+}

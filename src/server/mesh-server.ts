@@ -6,6 +6,7 @@ import { hostname } from 'node:os';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GivenPolicy } from '../config/load-policy.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
+import type { AdaptiveSnapshot } from '../policies/adaptive-limit.ts';
 import { expressMiddleware, type ConnectMiddleware } from './adapters/express.ts';
 import { fastifyHooks, type FastifyApp } from './adapters/fastify.ts';
 import { honoMiddleware, type HonoMiddleware } from './adapters/hono.ts';
@@ -14,6 +15,7 @@ import { nestMiddleware, type NestApp } from './adapters/nest.ts';
 import { nodeListener } from './adapters/node.ts';
 import { Connections, type ConnectionLimits, type NodeServer } from './connections.ts';
 import { systemLoop, type LoopMeter } from './event-loop.ts';
+import { ServerEvents } from './events.ts';
 import { Gate } from './gate.ts';
 import type { NodeRequest } from './inbound.ts';
 import { LoadMeter } from './load-meter.ts';
@@ -48,6 +50,8 @@ export interface MeshServerSnapshot {
   readonly connections: number | undefined;
   /** What the next response will say. */
   readonly load: string;
+  /** Undefined where it is off. */
+  readonly admission: AdaptiveSnapshot | undefined;
 }
 
 /**
@@ -60,6 +64,8 @@ export function createMeshServer(options: MeshServerOptions = {}): MeshServer {
 }
 
 export class MeshServer {
+  /** Every decision that somebody may ask about; see docs/server.md. */
+  readonly events = new ServerEvents();
   readonly #service: string;
   readonly #logger: ServerLogger | undefined;
   readonly #policy: OwnPolicy;
@@ -80,7 +86,7 @@ export class MeshServer {
       warn: (message) => this.#warn(message),
     });
     this.#load = new LoadMeter(clock, options.loop ?? systemLoop, () => this.#connections.open);
-    this.#gate = new Gate({ service: this.#service, clock, policy: () => this.#policy.entry.policy, load: this.#load });
+    this.#gate = new Gate({ service: this.#service, clock, policy: () => this.#policy.entry.policy, load: this.#load, events: this.events });
   }
 
   /** `createServer(meshServer.node((request, response) => …))` */
@@ -123,7 +129,7 @@ export class MeshServer {
 
   /** Everything it knows, as plain data. */
   inspect(): MeshServerSnapshot {
-    return { service: this.#service, inFlight: this.#load.inFlight, connections: this.#connections.open, load: this.#load.report() };
+    return { service: this.#service, inFlight: this.#load.inFlight, connections: this.#connections.open, load: this.#load.report(), admission: this.#gate.admission };
   }
 
   /** Follows the policy no longer; leaves no timer behind. */

@@ -26,7 +26,7 @@ export function serveNode<Result>(gate: Gate, request: NodeRequest, response: No
   if (servingRequest(response) !== undefined) return work();
   const verdict = gate.enter(inboundOf(request));
   if (!(verdict instanceof Serving)) {
-    writeRefusal(response, verdict);
+    writeRefusal(response, verdict, gate.report);
     return undefined;
   }
   watch(response, verdict);
@@ -47,10 +47,10 @@ export function watch(response: NodeResponse, serving: Serving): void {
   watched.once('close', closed);
 }
 
-export function writeRefusal(response: NodeResponse, { status, headers, body }: Refusal): void {
+export function writeRefusal(response: NodeResponse, { status, headers, body }: Refusal, load: string | undefined): void {
   // Both have the same methods, with types that do not meet.
   const plain = response as Writable;
-  plain.writeHead(status, { ...headers });
+  plain.writeHead(status, load === undefined ? { ...headers } : { ...headers, [LOAD_REPORT_HEADER]: load });
   plain.end(body);
 }
 

@@ -22,8 +22,8 @@ export interface ServingContext {
 export interface ServingOwner {
   /** Headers for the answer to a request that began at `startedAt`; it is about to go out. */
   answering(serving: Serving, status: number): ResponseHeaders;
-  /** Once. */
-  over(serving: Serving): void;
+  /** Once. `answered`: not necessarily to its end. */
+  over(serving: Serving, answered: boolean): void;
 }
 
 /** What an answer says besides what its handler does; undefined: nothing of the kind. */
@@ -60,9 +60,10 @@ export class Serving {
 
   /** `finished`: the answer went out whole. Else the client has left, and so the calls made for it end. */
   over(finished: boolean): void {
-    if (this.#phase === 'over') return;
+    const phase = this.#phase;
+    if (phase === 'over') return;
     this.#phase = 'over';
     if (!finished) this.#left.abort(new DOMException('the client has left', 'AbortError'));
-    this.#owner.over(this);
+    this.#owner.over(this, phase === 'answering');
   }
 }

@@ -45,7 +45,7 @@ test('a mistake in the defaults does not make its services wrong', () => {
 
 test('an unknown key gets the known one that is nearest, and all that are known', () => {
   expect(refusals(inService('retry: { bakoff: { base: 1s } }'))).toEqual([
-    'policy.yaml:4:14 services.orders.retry.bakoff: unknown key (did you mean backoff? expected: one of maxRetries, on, methods, backoff, retryAfter, budget, replayBodyUpTo, retryOfRetry, mode)',
+    'policy.yaml:4:14 services.orders.retry.bakoff: unknown key (did you mean backoff? expected: one of maxRetries, on, methods, backoff, retryAfter, budget, replayBodyUpTo, retryOfRetry, notProcessed, mode)',
   ]);
 });
 

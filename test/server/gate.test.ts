@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { ambient } from '../../src/core/ambient.ts';
-import { defaultInbound } from '../../src/core/inbound-policy.ts';
+import { admissionOnceOn, defaultInbound } from '../../src/core/inbound-policy.ts';
 import { defaultServicePolicy, type ServicePolicy } from '../../src/core/policy.ts';
+import { ServerEvents, type ServerEventMap } from '../../src/server/events.ts';
 import { Gate } from '../../src/server/gate.ts';
 import { LoadMeter } from '../../src/server/load-meter.ts';
 import { Serving } from '../../src/server/serving.ts';
@@ -12,10 +13,13 @@ const everything = { 'x-envoy-expected-rq-timeout-ms': '700', 'x-inmesh-critical
 function gate(policy: Partial<ServicePolicy> = {}) {
   const clock = new VirtualClock(1_000_000);
   const knobs: { current: ServicePolicy } = { current: { ...defaultServicePolicy, ...policy } };
+  const events = new ServerEvents();
+  const seen: ServerEventMap['request.refused'][] = [];
+  events.on('request.refused', (event) => seen.push(event));
   const load = new LoadMeter(clock, () => ({ active: 0, idle: 0 }), () => undefined);
-  const made = new Gate({ service: 'orders', clock, policy: () => knobs.current, load });
+  const made = new Gate({ service: 'orders', clock, policy: () => knobs.current, load, events });
   const enter = (headers: Record<string, string>) => made.enter({ method: 'GET', target: '/', headers, socket: undefined });
-  return { enter, load, knobs, clock };
+  return { enter, load, knobs, clock, seen };
 }
 
 function serving(verdict: ReturnType<ReturnType<typeof gate>['enter']>): Serving {
@@ -37,8 +41,9 @@ test('believes what the policy lets it believe, and each by itself', () => {
 });
 
 test('a deadline that is not believed refuses nobody', () => {
-  const { enter } = gate({ inbound: { ...defaultInbound, honour: { ...defaultInbound.honour, deadline: false } } });
+  const { enter, seen } = gate({ inbound: { ...defaultInbound, honour: { ...defaultInbound.honour, deadline: false } } });
   serving(enter({ 'grpc-timeout': '0m' }));
+  expect(seen).toEqual([]);
 });
 
 test('counts a request once, however its end is told', () => {
@@ -66,4 +71,26 @@ test('makes no claim about an address that it does not know', () => {
   const verdict = gate().enter({ 'grpc-timeout': '0m' });
   expect(verdict).toMatchObject({ status: 504 });
   expect(Object.keys((verdict as { headers: object }).headers)).not.toContain('x-inmesh-not-processed');
+});
+
+const admission = { ...admissionOnceOn, initial: 10, max: 10 };
+
+test('turns away whom there is no room for, says so, and begins nothing', () => {
+  const { enter, load, seen } = gate({ inbound: { ...defaultInbound, admission } });
+  for (let n = 0; n < 20; n += 1) enter({});
+  const served = load.inFlight;
+  expect(served).toBeGreaterThan(2);
+  expect(served).toBeLessThanOrEqual(10);
+  const verdict = enter({ 'x-inmesh-criticality': 'sheddable' });
+  expect(verdict).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
+  expect(load.inFlight).toBe(served);
+  expect(seen.at(-1)).toEqual({ service: 'orders', reason: 'overload', method: 'GET', path: '/', criticality: 'sheddable', enforced: true });
+});
+
+test('only says so, where it is to observe', () => {
+  const { enter, load, seen } = gate({ inbound: { ...defaultInbound, admission: { ...admission, mode: 'observe' } } });
+  for (let n = 0; n < 50; n += 1) serving(enter({}));
+  expect(load.inFlight).toBe(50);
+  expect(seen.length).toBeGreaterThan(30);
+  expect(seen.every(({ enforced }) => !enforced)).toBe(true);
 });

@@ -24,7 +24,7 @@ export function honoMiddleware(gate: Gate): HonoMiddleware {
     const { incoming, outgoing } = (context.env ?? {}) as { incoming?: NodeRequest; outgoing?: NodeResponse };
     if (outgoing !== undefined && servingRequest(outgoing) !== undefined) return next();
     const verdict = gate.enter(incoming === undefined ? fromFetch(context.req.raw) : inboundOf(incoming));
-    if (!(verdict instanceof Serving)) return answer(verdict);
+    if (!(verdict instanceof Serving)) return answer(verdict, gate.report);
     if (outgoing === undefined) return serveFetch(verdict, context, next);
     watch(outgoing, verdict);
     return verdict.run(next);
@@ -50,6 +50,6 @@ function fromFetch(request: Request): Inbound {
   return { method: request.method, target: pathname + search, headers: request.headers, socket: undefined };
 }
 
-function answer({ status, headers, body }: Refusal): Response {
-  return new Response(body, { status, headers });
+function answer({ status, headers, body }: Refusal, load: string | undefined): Response {
+  return new Response(body, { status, headers: load === undefined ? headers : { ...headers, [LOAD_REPORT_HEADER]: load } });
 }

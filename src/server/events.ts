@@ -1,0 +1,15 @@
+/**
+ * What the server half decides, as events; docs/server.md is checked against this list by a test.
+ */
+import type { Criticality } from '../core/criticality.ts';
+import { TypedEvents } from '../core/typed-events.ts';
+
+export interface ServerEventMap {
+  /** A request was turned away before it was begun; it would have been, where it is not `enforced`. */
+  'request.refused': { service: string; reason: RefusedReason; method: string; path: string; criticality: Criticality; enforced: boolean };
+}
+
+/** Its time was over when it came · there was no room for one of its criticality. */
+export type RefusedReason = 'deadline' | 'overload';
+
+export class ServerEvents extends TypedEvents<ServerEventMap> {}
