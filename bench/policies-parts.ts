@@ -12,6 +12,7 @@ import { Cancellation } from '../src/core/cancellation.ts';
 import { systemClock as clock } from '../src/core/clock.ts';
 import type { ServicePolicy } from '../src/core/policy.ts';
 import { systemRandom as random } from '../src/core/random.ts';
+import { TriedEndpoints } from '../src/core/tried.ts';
 import { attemptTimeout } from '../src/policies/attempt-timeout.ts';
 import { beginAttempt } from '../src/policies/begin-attempt.ts';
 import { RetryBudget } from '../src/policies/budget.ts';
@@ -93,7 +94,7 @@ function newCall(policy: ServicePolicy): Call {
   const startedAt = clock.now();
   return {
     service: 'reviews', policy, request, options: {}, cancellation: new Cancellation(), startedAt, deadline: startedAt + policy.deadline, deadlineFrom: 'policy',
-    criticality: 'critical', hashKey: undefined, servingRetry: false, route: undefined, version: undefined, attempts: 0, tried: new Set(),
+    criticality: 'critical', hashKey: undefined, servingRetry: false, route: undefined, version: undefined, attempts: 0, tried: new TriedEndpoints(),
   };
 }
 

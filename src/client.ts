@@ -9,7 +9,7 @@ import { checkCallOptions, checkContext } from './config/call-options.ts';
 import { parseDuration } from './config/duration.ts';
 import { PolicyInForce, type PolicySnapshot } from './config/policy-in-force.ts';
 import { ambient, runWithin, type CallContext } from './core/ambient.ts';
-import type { Call, CallOptions, MeshRequest, Reply, ReplyObserver } from './core/call.ts';
+import type { Call, CallOptions, MeshRequest } from './core/call.ts';
 import { Cancellation } from './core/cancellation.ts';
 import { systemClock, type Clock, type Millis, type Timer } from './core/clock.ts';
 import { DEFAULT_CRITICALITY } from './core/criticality.ts';
@@ -17,8 +17,11 @@ import { MeshEvents, type Emit } from './core/events.ts';
 import { MeshError, type DeadlineSource } from './core/errors.ts';
 import type { Explanation } from './core/explanation.ts';
 import { Onlooking } from './core/onlooker.ts';
+import { OpenCalls } from './core/open-calls.ts';
 import { systemRandom } from './core/random.ts';
+import { watchResult } from './core/result-watch.ts';
 import { Stalls } from './core/stalls.ts';
+import { TriedEndpoints } from './core/tried.ts';
 import { PeerLists } from './discovery/peer-lists.ts';
 import { StubResolver } from './discovery/stub-resolver.ts';
 import type { MeshOptions } from './mesh-options.ts';
@@ -28,7 +31,7 @@ import type { RunningRoute } from './running-route.ts';
 import type { RunningService, ServiceSnapshot } from './running-service.ts';
 import { Gauges } from './telemetry/gauges.ts';
 import { Services } from './services.ts';
-import { MeshDispatcher, type IncomingRequest, type MeshPort, type UndiciDispatcher } from './transport/mesh-dispatcher.ts';
+import { MeshDispatcher, type Caller, type IncomingRequest, type MeshPort, type UndiciDispatcher } from './transport/mesh-dispatcher.ts';
 import { meshFetch, type MeshFetch } from './transport/mesh-fetch.ts';
 import { requestBody } from './transport/request-body.ts';
 import * as undici from './transport/undici.ts';
@@ -85,7 +88,9 @@ export class MeshClient {
   readonly #peers: PeerLists;
   readonly #timeouts: Timeouts;
   readonly #admin: LazyAdmin;
-  readonly #calls = new Set<Call>();
+  readonly #calls = new OpenCalls(() => {
+    if (this.#calls.size === 0) this.#drained?.();
+  });
   /** Of `ready()` calls that still wait. */
   readonly #readying = new Set<Cancellation>();
   #closing: Promise<void> | undefined;
@@ -130,7 +135,7 @@ export class MeshClient {
     });
     const policy = this.#policy;
     const port: MeshPort = {
-      send: (request, callOptions, cancellation, elapsed) => this.#send(request, callOptions, cancellation, elapsed),
+      send: (request, callOptions, cancellation, elapsed, caller) => this.#send(request, callOptions, cancellation, elapsed, caller),
       passthrough: (scheme, authority) => this.#directly(scheme, authority),
       get passesThrough() {
         return policy.loaded.policy.unknownHosts === 'passthrough';
@@ -278,8 +283,8 @@ export class MeshClient {
     return new MeshError('CLIENT_CLOSED', 'the mesh client is closed', { service });
   }
 
-  #send(request: IncomingRequest, options: CallOptions, cancellation: Cancellation, elapsed: Millis): Promise<Reply> {
-    if (this.#closing !== undefined) return Promise.reject(this.#closed());
+  #send(request: IncomingRequest, options: CallOptions, cancellation: Cancellation, elapsed: Millis, caller: Caller): void {
+    if (this.#closing !== undefined) return this.#refuse(caller, this.#closed());
     let call: Call;
     let running: RunningService;
     let route: RunningRoute | undefined;
@@ -289,19 +294,18 @@ export class MeshClient {
       route = way?.route;
       call = this.#call(running, way, request, options, cancellation, elapsed);
     } catch (error) {
-      return Promise.reject(error);
+      return this.#refuse(caller, error);
     }
-    this.#calls.add(call);
-    const entry = new CallInFlight(call, this.#over);
+    const open = this.#calls.begun(call);
     const result = running.send(call, route);
-    result.then(entry.replied, entry.end);
-    return result;
+    watchResult(call, result, open);
+    watchResult(call, result, caller);
   }
 
-  readonly #over = (call: Call): void => {
-    this.#calls.delete(call);
-    if (this.#calls.size === 0) this.#drained?.();
-  };
+  /** Not before `dispatch` has returned: callers expect to hear nothing from within it. */
+  #refuse(caller: Caller, error: unknown): void {
+    queueMicrotask(() => caller.failed(error));
+  }
 
   #call(running: RunningService, way: Entry<RunningRoute> | undefined, request: IncomingRequest, options: CallOptions, cancellation: Cancellation, elapsed: Millis): Call {
     checkCallOptions(options, running.name);
@@ -336,7 +340,8 @@ export class MeshClient {
       route: route?.name,
       version: route?.version(request, options.hashKey),
       attempts: 0,
-      tried: new Set(),
+      tried: new TriedEndpoints(),
+      watched: undefined,
     };
   }
 
@@ -350,18 +355,4 @@ export class MeshClient {
     if (this.#options.logger === undefined) process.emitWarning(message, 'InmeshWarning');
     else this.#options.logger.warn({ service: this.#service }, message);
   }
-}
-
-/** Takes a call out of the client's books once its body has ended. */
-class CallInFlight implements ReplyObserver {
-  readonly #call: Call;
-  readonly #over: (call: Call) => void;
-
-  constructor(call: Call, over: (call: Call) => void) {
-    this.#call = call;
-    this.#over = over;
-  }
-
-  readonly replied = (reply: Reply): void => reply.watch(this);
-  readonly end = (): void => this.#over(this.#call);
 }

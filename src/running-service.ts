@@ -15,6 +15,7 @@ import { Cancellation } from './core/cancellation.ts';
 import type { Millis } from './core/clock.ts';
 import { MeshError } from './core/errors.ts';
 import type { DiscoverySource, Mode, Route, ServiceEntry, ServicePolicy, Switchable } from './core/policy.ts';
+import { TriedEndpoints } from './core/tried.ts';
 import { beginAttempt } from './policies/begin-attempt.ts';
 import { deadline } from './policies/deadline.ts';
 import { RouteTable, type Entry, type RoutableRequest } from './routing/table.ts';
@@ -135,7 +136,7 @@ export class RunningService {
       service: this.name, policy, request, options: noOptions, cancellation, startedAt, deadline: startedAt + Math.min(within, policy.deadline), deadlineFrom: 'policy',
       // Whoever has too much to do leaves it.
       criticality: 'sheddable',
-      hashKey: undefined, servingRetry: false, route: undefined, version, attempts: 0, tried: new Set(),
+      hashKey: undefined, servingRetry: false, route: undefined, version, attempts: 0, tried: new TriedEndpoints(),
     });
     const over = (): void => void this.#copies.delete(cancellation);
     reply.then((answer) => answer.watch({ end: over }), over);

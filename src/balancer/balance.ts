@@ -4,7 +4,7 @@
  * What counts for load and health is the first byte of the body, as that is when the work of answering is done; the attempt is in
  * flight until the body ends. A reply that is not a success counts at its headers, as whoever retries will not read its body.
  */
-import type { Attempt, Reply, ReplyObserver, Service, Transport } from '../core/call.ts';
+import { promised, type Attempt, type Reply, type ReplyObserver, type Service, type Transport } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import { MeshError } from '../core/errors.ts';
 import { classifyError, classifyReply, type Outcome } from '../core/outcome.ts';
@@ -17,34 +17,44 @@ import type { Ticket } from './node.ts';
  * whatever the transport rejects with; service, endpoint and attempts are filled in.
  */
 export function balance(cluster: Cluster, transport: Transport, clock: Clock): Service<Attempt> {
-  return async function balance(attempt: Attempt): Promise<Reply> {
+  const transported: Service<Attempt> = (attempt) => transport.send(attempt);
+
+  function send(attempt: Attempt): Promise<Reply> {
     const { call } = attempt;
-    if (!cluster.resolved) {
-      try {
-        await cluster.ready(attempt.cancellation);
-      } catch (error) {
-        throw explained(error, attempt);
-      }
-    }
     const node = cluster.pick(call);
-    if (node === undefined) throw explained(cluster.none(), attempt);
+    if (node === undefined) return Promise.reject(explained(cluster.none(), attempt));
     call.tried.add(node.key);
     attempt.endpoint = node.endpoint;
     const ticket = node.begin(call.route);
-    let reply: Reply;
+    // Not awaited: that costs twice as much, for every request there is.
+    return promised(transported, attempt).then(
+      (reply) => {
+        node.report = loadReportOf(reply, clock) ?? node.report;
+        const outcome = classifyReply(reply, clock.wall());
+        if (outcome.kind !== 'success') ticket.settle(outcome, attempt.uploadedAt);
+        reply.watch(new Delivery(ticket, attempt));
+        return reply;
+      },
+      (error: unknown) => {
+        ticket.settle(verdict(error, ticket, attempt));
+        ticket.release();
+        if (error instanceof MeshError && error.code === 'CONNECT_FAILED') cluster.refresh('connect-error');
+        throw explained(error, attempt, node.key);
+      },
+    );
+  }
+
+  async function sendOnceResolved(attempt: Attempt): Promise<Reply> {
     try {
-      reply = await transport.send(attempt);
+      await cluster.ready(attempt.cancellation);
     } catch (error) {
-      ticket.settle(verdict(error, ticket, attempt));
-      ticket.release();
-      if (error instanceof MeshError && error.code === 'CONNECT_FAILED') cluster.refresh('connect-error');
-      throw explained(error, attempt, node.key);
+      throw explained(error, attempt);
     }
-    node.report = loadReportOf(reply, clock) ?? node.report;
-    const outcome = classifyReply(reply, clock.wall());
-    if (outcome.kind !== 'success') ticket.settle(outcome, attempt.uploadedAt);
-    reply.watch(new Delivery(ticket, attempt));
-    return reply;
+    return send(attempt);
+  }
+
+  return function balance(attempt) {
+    return cluster.resolved ? send(attempt) : sendOnceResolved(attempt);
   };
 }
 

@@ -20,6 +20,7 @@ import type { BalancerKnobs } from '../core/balancer-policy.ts';
 import { defaultServicePolicy, type HealthCheckKnobs, type OutlierKnobs, type SlowStartKnobs, type SubsetKnobs, type Switchable } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import type { Stalls } from '../core/stalls.ts';
+import type { Tried } from '../core/tried.ts';
 import { chooseCandidates, isUsable, noCandidates, type Candidates, type Panic } from './candidates.ts';
 import { Directory, type Entry } from './directory.ts';
 import { Ejection } from './ejection.ts';
@@ -351,6 +352,6 @@ function keyOf(entry: Entry): EndpointKey {
   return entry.key;
 }
 
-function dueForTrial(candidates: Candidates, tried: ReadonlySet<EndpointKey>, now: Millis): Node | undefined {
+function dueForTrial(candidates: Candidates, tried: Tried, now: Millis): Node | undefined {
   return candidates.ejected.find((node) => now >= trialDueAt(node.ejection) && !tried.has(node.key));
 }

@@ -3,7 +3,7 @@
  *
  * Where many in a row would, all are looked at once, each time from another place, for one that is best off. It never allocates.
  */
-import type { EndpointKey } from '../core/endpoint.ts';
+import type { Tried } from '../core/tried.ts';
 import { rank, type Candidate } from './picker.ts';
 
 /** Says whose turn it is, by place; they have had it then. */
@@ -24,7 +24,7 @@ export class InTurn {
   }
 
   /** Of at least one. */
-  pick<Some extends Candidate>(candidates: readonly Some[], tried: ReadonlySet<EndpointKey>, room: number): Some {
+  pick<Some extends Candidate>(candidates: readonly Some[], tried: Tried, room: number): Some {
     for (let missed = 0; missed < MISSED_AT_MOST; missed += 1) {
       const candidate = candidates[this.#schedule.next()]!;
       if (rank(candidate, tried, room) === 0) return candidate;
@@ -32,7 +32,7 @@ export class InTurn {
     return this.#bestOff(candidates, tried, room);
   }
 
-  #bestOff<Some extends Candidate>(candidates: readonly Some[], tried: ReadonlySet<EndpointKey>, room: number): Some {
+  #bestOff<Some extends Candidate>(candidates: readonly Some[], tried: Tried, room: number): Some {
     const count = candidates.length;
     let best = Infinity;
     let found = 0;

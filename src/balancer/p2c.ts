@@ -17,8 +17,8 @@
  * average; with it, hardly ever. It never allocates.
  */
 import type { Millis } from '../core/clock.ts';
-import type { EndpointKey } from '../core/endpoint.ts';
 import { below, type Random } from '../core/random.ts';
+import type { Tried } from '../core/tried.ts';
 import { WEIGHT } from './figures.ts';
 import type { Load } from './load.ts';
 import { rank, type Candidate, type Picker, type PickRequest } from './picker.ts';
@@ -143,7 +143,7 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
   }
 
   /** The less loaded of two drawn from those of the best rank. */
-  #ofBestOff(tried: ReadonlySet<EndpointKey>, room: number, now: Millis): Some {
+  #ofBestOff(tried: Tried, room: number, now: Millis): Some {
     const candidates = this.#candidates;
     let best = Infinity;
     let among = 0;
@@ -161,7 +161,7 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
 }
 
 /** The candidate of this rank that has `place` others of it before it. */
-function nth<Some extends Candidate>(candidates: readonly Some[], place: number, wanted: number, tried: ReadonlySet<EndpointKey>, room: number): Some {
+function nth<Some extends Candidate>(candidates: readonly Some[], place: number, wanted: number, tried: Tried, room: number): Some {
   let index = -1;
   for (let left = place; left >= 0; ) if (rank(candidates[++index]!, tried, room) === wanted) left -= 1;
   return candidates[index]!;

@@ -8,6 +8,7 @@
  */
 import type { Millis } from '../core/clock.ts';
 import type { EndpointKey } from '../core/endpoint.ts';
+import type { Tried } from '../core/tried.ts';
 import { IN_FLIGHT, PHASE, type Figures } from './figures.ts';
 import type { LoadReport } from './load-report.ts';
 
@@ -24,7 +25,7 @@ export interface Candidate {
 /** For whom an endpoint is picked. A Call is one. */
 export interface PickRequest {
   /** Endpoints that attempts of the same call went to. */
-  readonly tried: ReadonlySet<EndpointKey>;
+  readonly tried: Tried;
   /** Requests with the same key should go to the same endpoint, where the policy says `hash`. */
   readonly hashKey?: string | undefined;
 }
@@ -41,7 +42,7 @@ export interface Picker<Some extends Candidate = Candidate> {
 }
 
 /** 0 is best: tried weighs more than full, and full more than held back. */
-export function rank(candidate: Candidate, tried: ReadonlySet<EndpointKey>, room: number): number {
+export function rank(candidate: Candidate, tried: Tried, room: number): number {
   const { figures } = candidate;
   return (tried.size !== 0 && tried.has(candidate.key) ? 4 : 0) + (figures[IN_FLIGHT]! >= room ? 2 : 0) + (figures[PHASE]! !== 0 && candidate.heldBack === true ? 1 : 0);
 }

@@ -8,9 +8,10 @@
 import type { Cancellation } from './cancellation.ts';
 import type { Millis } from './clock.ts';
 import type { Criticality } from './criticality.ts';
-import type { Endpoint, EndpointKey } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
 import type { DeadlineSource, MeshError } from './errors.ts';
 import type { ServicePolicy } from './policy.ts';
+import type { TriedEndpoints } from './tried.ts';
 
 export type Service<Subject> = (subject: Subject) => Promise<Reply>;
 export type Layer<Subject> = (next: Service<Subject>) => Service<Subject>;
@@ -18,6 +19,15 @@ export type Layer<Subject> = (next: Service<Subject>) => Service<Subject>;
 /** `stack(a, b)(service)` runs a, then b, then the service: listed first, runs first. */
 export function stack<Subject>(...layers: readonly Layer<Subject>[]): Layer<Subject> {
   return (service) => layers.reduceRight((next, layer) => layer(next), service);
+}
+
+/** A service that throws has a fault, and is no reason for whoever called it to lose what it holds. */
+export function promised<Subject>(service: Service<Subject>, subject: Subject): Promise<Reply> {
+  try {
+    return service(subject);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /** What a caller may say about one call, next to what the policy says. */
@@ -106,11 +116,13 @@ export interface Call {
   /** Attempts begun so far. */
   attempts: number;
   /** Endpoints that attempts of this call went to; the balancer adds, the picker avoids. */
-  readonly tried: Set<EndpointKey>;
+  readonly tried: TriedEndpoints;
   /** The error in whose place the caller got his fallback. */
   fellBack?: MeshError;
   /** What telemetry keeps with the call; nobody else looks. */
   trace?: unknown;
+  /** Who hears of its result (result-watch.ts); nobody else looks. */
+  watched?: unknown;
 }
 
 export interface Attempt {

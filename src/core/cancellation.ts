@@ -14,7 +14,10 @@ export interface Cancellable {
 
 export class Cancellation implements Cancellable {
   #reason: MeshError | undefined;
-  #listeners: Cancellable[] = [];
+  /** Nearly always there is one: a call's attempt, an attempt's request. An array would cost more than all the rest. */
+  #first: Cancellable | undefined;
+  /** Those that came while there was a first. */
+  #others: Cancellable[] | undefined;
 
   constructor(parent?: Cancellation) {
     if (parent !== undefined) parent.subscribe(this);
@@ -29,9 +32,10 @@ export class Cancellation implements Cancellable {
   cancel(reason: MeshError): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
-    const listeners = this.#listeners;
-    this.#listeners = [];
-    for (const listener of listeners) listener.cancelled(reason);
+    const [first, others] = [this.#first, this.#others];
+    this.#first = this.#others = undefined;
+    first?.cancelled(reason);
+    if (others !== undefined) for (const listener of others) listener.cancelled(reason);
   }
 
   cancelled(reason: MeshError): void {
@@ -41,11 +45,16 @@ export class Cancellation implements Cancellable {
   /** Tells the listener when it happens; at once where it already has. */
   subscribe(listener: Cancellable): void {
     if (this.#reason !== undefined) listener.cancelled(this.#reason);
-    else this.#listeners.push(listener);
+    else if (this.#first === undefined) this.#first = listener;
+    else (this.#others ??= []).push(listener);
   }
 
   unsubscribe(listener: Cancellable): void {
-    const at = this.#listeners.indexOf(listener);
-    if (at !== -1) this.#listeners.splice(at, 1);
+    if (this.#first === listener) {
+      this.#first = this.#others?.shift();
+      return;
+    }
+    const at = this.#others?.indexOf(listener) ?? -1;
+    if (at !== -1) this.#others!.splice(at, 1);
   }
 }

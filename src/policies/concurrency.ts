@@ -28,6 +28,7 @@ import { sheddability, type Criticality } from '../core/criticality.ts';
 import { MeshError, type ShedBy } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { ConcurrencyKnobs, Switchable } from '../core/policy.ts';
+import { watchResult, type ResultObserver } from '../core/result-watch.ts';
 import { AdaptiveLimit, type AdaptiveSnapshot } from './adaptive-limit.ts';
 import { MeasuredCall, type Measure } from './measured-call.ts';
 import { TierShares } from './tier-shares.ts';
@@ -68,9 +69,8 @@ export class ConcurrencyLimit {
   /** When the first came of those that wait. */
   #queuedSince: Millis = 0;
 
-  readonly #body: ReplyObserver = { end: () => this.#over() };
-  readonly #replied = (reply: Reply): void => reply.watch(this.#body);
-  readonly #rejected = (): void => this.#over();
+  /** Of all calls, so that one costs no object here. */
+  readonly #body: ResultObserver & ReplyObserver = { replied: (reply) => reply.watch(this.#body), failed: () => this.#over(), end: () => this.#over() };
   readonly #measure: Measure;
 
   constructor(deps: ConcurrencyDeps) {
@@ -129,12 +129,7 @@ export class ConcurrencyLimit {
   #run(next: Service<Call>, call: Call): Promise<Reply> {
     const knobs = this.#deps.knobs();
     const result = next(call);
-    // Beside the result, not in its way: whoever awaits it is not made to wait for this.
-    if (knobs === 'off' || knobs.adaptive === 'off') result.then(this.#replied, this.#rejected);
-    else {
-      const measured = new MeasuredCall(call, this.#measure);
-      result.then(measured.replied, measured.rejected);
-    }
+    watchResult(call, result, knobs === 'off' || knobs.adaptive === 'off' ? this.#body : new MeasuredCall(call, this.#measure));
     return result;
   }
 

@@ -5,10 +5,11 @@
  * The layer does not race the call: it cancels it, and everything below ends promptly and with this reason, down to the
  * socket. So nothing goes on behind a caller's back after his time is over.
  */
-import type { Call, Layer, ReplyObserver } from '../core/call.ts';
+import type { Call, Layer, Reply, ReplyObserver } from '../core/call.ts';
 import type { Millis } from '../core/clock.ts';
 import { MeshError } from '../core/errors.ts';
 import type { OutcomeKind } from '../core/outcome.ts';
+import { watchResult, type ResultObserver } from '../core/result-watch.ts';
 import { stalled, Timeout, type Timeouts } from './timeouts.ts';
 
 export function deadline(timeouts: Timeouts): Layer<Call> {
@@ -22,11 +23,7 @@ export function deadline(timeouts: Timeouts): Layer<Call> {
       const entry = new CallDeadline(call, timeouts);
       timeouts.begin(entry, due - startedAt, startedAt);
       const result = next(call);
-      // Beside the result, not in its way: whoever awaits it is not made to wait for this.
-      result.then(
-        (reply) => reply.watch(entry),
-        () => entry.end(),
-      );
+      watchResult(call, result, entry);
       return result;
     };
 }
@@ -37,8 +34,7 @@ export function deadline(timeouts: Timeouts): Layer<Call> {
  */
 export function deadlineExceeded(call: Call, outcome: OutcomeKind): MeshError {
   const { service, attempts } = call;
-  // The set keeps the order in which endpoints were tried.
-  const endpoint = [...call.tried].at(-1);
+  const endpoint = call.tried.last;
   const untried = call.tried.size === 0;
   const progress = untried ? 'before an endpoint was tried' : `after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`;
   const where = endpoint === undefined ? '' : ` (last endpoint ${endpoint})`;
@@ -55,7 +51,7 @@ export function deadlineExceeded(call: Call, outcome: OutcomeKind): MeshError {
 
 const owners = { policy: "the policy's", caller: "the caller's", inbound: "the inbound request's" } as const;
 
-class CallDeadline extends Timeout implements ReplyObserver {
+class CallDeadline extends Timeout implements ResultObserver, ReplyObserver {
   readonly #call: Call;
   readonly #timeouts: Timeouts;
 
@@ -71,7 +67,15 @@ class CallDeadline extends Timeout implements ReplyObserver {
     call.cancellation.cancel(deadlineExceeded(call, ours ? 'local' : 'failure'));
   }
 
-  /** The body, or the call without one, is over. */
+  replied(reply: Reply): void {
+    reply.watch(this);
+  }
+
+  failed(): void {
+    this.#timeouts.end(this);
+  }
+
+  /** The body is over. */
   end(): void {
     this.#timeouts.end(this);
   }

@@ -6,16 +6,21 @@ import { MeshError, type Sent } from '../core/errors.ts';
 import { NOT_PROCESSED_HEADER, saysNotProcessed } from '../core/not-processed.ts';
 
 /** What is no MeshError is a fault of this process somewhere on the way; nobody knows how far it got. */
-export function evidence(error: unknown): Sent {
+function evidence(error: unknown): Sent {
   return error instanceof MeshError ? error.sent : 'maybe';
 }
 
 /** Of an attempt that was answered: `no` where the endpoint says itself that it did not begin with it, and the policy believes that. */
-export function evidenceOfReply({ call, endpoint }: Attempt, reply: Reply): Sent {
+function evidenceOfReply({ call, endpoint }: Attempt, reply: Reply): Sent {
   if (reply.status !== 503 && reply.status !== 504) return 'yes';
   const { retry } = call.policy;
   if (retry === 'off' || !retry.notProcessed || endpoint === undefined) return 'yes';
   return saysNotProcessed(reply.header(NOT_PROCESSED_HEADER), endpoint) ? 'no' : 'yes';
+}
+
+/** Of an attempt that has ended, with one or the other. */
+export function evidenceOf(attempt: Attempt, reply: Reply | undefined, error: unknown): Sent {
+  return reply === undefined ? evidence(error) : evidenceOfReply(attempt, reply);
 }
 
 /** Of two attempts together. */

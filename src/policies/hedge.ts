@@ -27,10 +27,9 @@ import { classifyReply } from '../core/outcome.ts';
 import { defaultServicePolicy, type HedgeKnobs } from '../core/policy.ts';
 import { beginAttempt } from './begin-attempt.ts';
 import type { RetryBudget } from './budget.ts';
-import { evidence } from './evidence.ts';
 import { HedgeDelays } from './hedge-delay.ts';
 import { mayRunTwice } from './idempotency.ts';
-import { Round, type Result, type RoundOwner, type RoundResult } from './round.ts';
+import { Round, type Result, type RoundOwner } from './round.ts';
 import type { Timeouts } from './timeouts.ts';
 
 export interface HedgingDeps {
@@ -77,34 +76,14 @@ export class Hedging implements RoundOwner {
     this.#saved = Math.min(SAVED_AT_MOST, this.#saved + knobs.extraLoad);
   }
 
-  /** Sends this attempt, and up to `left` hedges beside it when it takes long. Never rejects: an error is a result. */
-  run(first: Attempt, next: Service<Attempt>, knobs: HedgeKnobs, left: number): Promise<RoundResult> {
-    const { service, emit } = this.#deps;
+  /** This attempt is about to be sent, and up to `left` hedges will be beside it when it takes long. The round is to be told when it has ended. */
+  round(first: Attempt, next: Service<Attempt>, knobs: HedgeKnobs, left: number): Round {
     const { call, startedAt: now } = first;
-    if (!mayBeHedged(call)) return this.#alone(first, next, undefined);
-    const delay = this.#delays.delay(knobs.after, now);
-    if (delay === undefined || left <= 0 || now + delay >= call.deadline) return this.#alone(first, next, now);
-    return new Promise((resolve) => {
-      const decided = (result: RoundResult): void => {
-        if (result.attempt !== first && result.reply !== undefined) emit('hedge.won', { service, attempt: result.attempt.number });
-        resolve(result);
-      };
-      new Round(this, first, next, delay, left, decided).begin(now);
-    });
-  }
-
-  /** `measuredFrom`: where it is measured, when it began. */
-  async #alone(attempt: Attempt, next: Service<Attempt>, measuredFrom: Millis | undefined): Promise<RoundResult> {
-    let result: Result;
-    try {
-      result = { attempt, reply: await next(attempt), error: undefined };
-    } catch (error) {
-      result = { attempt, reply: undefined, error };
-    }
-    const { reply, error } = result;
-    const now = this.#deps.clock.now();
-    this.ended(result, measuredFrom === undefined ? undefined : now - (attempt.uploadedAt ?? measuredFrom), now);
-    return { attempt, reply, error, sent: reply === undefined ? evidence(error) : 'yes', hedges: 0 };
+    const may = mayBeHedged(call);
+    const round = new Round(this, first, next, may);
+    const delay = may ? this.#delays.delay(knobs.after, now) : undefined;
+    if (delay !== undefined && left > 0 && now + delay < call.deadline) round.watch(delay, left);
+    return round;
   }
 
   hedge(call: Call, after: Millis): Attempt | undefined {
@@ -142,6 +121,10 @@ export class Hedging implements RoundOwner {
   /** One that was cut off early says nothing: it might have been quick. The others took at least this long. */
   lost(elapsed: Millis, delay: Millis): void {
     if (elapsed >= delay) this.#delays.record(elapsed, this.#deps.clock.now());
+  }
+
+  won({ call, number }: Attempt): void {
+    this.#deps.emit('hedge.won', { service: call.service, attempt: number });
   }
 
   /** Why there is none now; undefined, and it is paid for. */

@@ -10,6 +10,7 @@ import type { Call, Reply, ReplyObserver } from '../core/call.ts';
 import type { Clock, Millis } from '../core/clock.ts';
 import { MeshError } from '../core/errors.ts';
 import { classifyReply } from '../core/outcome.ts';
+import type { ResultObserver } from '../core/result-watch.ts';
 
 export interface Measure {
   readonly clock: Clock;
@@ -19,7 +20,7 @@ export interface Measure {
   readonly over: () => void;
 }
 
-export class MeasuredCall implements ReplyObserver {
+export class MeasuredCall implements ResultObserver, ReplyObserver {
   readonly #call: Call;
   readonly #measure: Measure;
   readonly #startedAt: Millis;
@@ -30,17 +31,17 @@ export class MeasuredCall implements ReplyObserver {
     this.#startedAt = measure.clock.now();
   }
 
-  readonly replied = (reply: Reply): void => {
+  replied(reply: Reply): void {
     const { status } = reply;
     if (status === 429 || status === 503 || status === 504) this.#measure.sampled(Infinity);
     else if (this.#call.attempts <= 1 && classifyReply(reply, 0).kind === 'success') this.#measure.sampled(this.#measure.clock.now() - this.#startedAt);
     reply.watch(this);
-  };
+  }
 
-  readonly rejected = (error: unknown): void => {
+  failed(error: unknown): void {
     if (error instanceof MeshError && (error.outcome === 'overload' || timedOut(error))) this.#measure.sampled(Infinity);
     this.#measure.over();
-  };
+  }
 
   end(): void {
     this.#measure.over();

@@ -16,22 +16,23 @@
  * metric, and as `retrySuppressed` of the error. A reply that is not retried, 503 or not, is the answer.
  */
 import type { AttemptObserver } from '../core/attempt-observer.ts';
-import type { Attempt, Call, Service } from '../core/call.ts';
+import { promised, type Attempt, type Call, type Reply, type Service } from '../core/call.ts';
 import type { Clock, Millis } from '../core/clock.ts';
 import { MeshError, type ErrorCode, type Sent } from '../core/errors.ts';
 import type { Emit, SuppressedReason } from '../core/events.ts';
 import { classifyError, classifyReply, parseRetryAfter, type OutcomeKind } from '../core/outcome.ts';
 import type { RetryKnobs } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
+import { ResultWatch } from '../core/result-watch.ts';
 import { sleep } from '../core/sleep.ts';
 import { backoff } from './backoff.ts';
 import { beginAttempt } from './begin-attempt.ts';
 import type { RetryBudget } from './budget.ts';
-import { evidence, evidenceOfReply, more } from './evidence.ts';
+import { evidenceOf, more } from './evidence.ts';
 import type { Hedging } from './hedge.ts';
 import { mayBeRepeated } from './idempotency.ts';
 import { errorAsksForRetry, replyAsksForRetry } from './retry-conditions.ts';
-import type { RoundResult } from './round.ts';
+import type { Round, RoundResult } from './round.ts';
 
 export interface RetryDeps {
   readonly clock: Clock;
@@ -46,107 +47,158 @@ export interface RetryDeps {
 /** A delay: retry after it. A reason: wanted, and not made. Undefined: not wanted. */
 type Verdict = Millis | SuppressedReason | undefined;
 
-export function retry({ clock, random, budget, emit, observer, hedging }: RetryDeps): (next: Service<Attempt>) => Service<Call> {
-  /** `retries`: made so far. `previous`: the delay before the last of them. */
-  function judge(knobs: RetryKnobs, result: RoundResult, outcome: OutcomeKind, retries: number, previous: Millis): Verdict {
-    const { reply, error, sent } = result;
-    const { call } = result.attempt;
+export function retry(deps: RetryDeps): (next: Service<Attempt>) => Service<Call> {
+  return (next) =>
+    function retry(call) {
+      const now = deps.clock.now();
+      deps.budget.called(now);
+      return new Tries(deps, next, call).begin(now);
+    };
+}
+
+/** The attempts of one call. The first is nearly always the answer, and goes through without anything being awaited but itself. */
+class Tries extends ResultWatch {
+  readonly #deps: RetryDeps;
+  readonly #next: Service<Attempt>;
+  /** The most that any attempt may have sent. */
+  #sent: Sent = 'no';
+  #retries = 0;
+  #hedges = 0;
+  /** Before the last retry. */
+  #delay: Millis = 0;
+
+  constructor(deps: RetryDeps, next: Service<Attempt>, call: Call) {
+    super(call);
+    this.#deps = deps;
+    this.#next = next;
+  }
+
+  begin(now: Millis): Promise<Reply> {
+    let first: Attempt;
+    try {
+      first = beginAttempt(this.call, now);
+    } catch (error) {
+      return Promise.reject(this.#explained(error));
+    }
+    const result = this.#send(first);
+    this.promised(result);
+    return result;
+  }
+
+  async #again(): Promise<Reply> {
+    const { clock } = this.#deps;
+    let attempt: Attempt;
+    try {
+      await sleep(clock, this.#delay, this.call.cancellation);
+      attempt = beginAttempt(this.call, clock.now());
+    } catch (error) {
+      return this.#fail(error);
+    }
+    return this.#send(attempt);
+  }
+
+  #send(attempt: Attempt): Promise<Reply> {
+    const { hedge } = this.call.policy;
+    const round = hedge === 'off' ? undefined : this.#deps.hedging?.round(attempt, this.#next, hedge, hedge.max - this.#hedges);
+    return promised(this.#next, attempt).then(
+      (reply) => this.#ended(attempt, round, reply, undefined),
+      (error: unknown) => this.#ended(attempt, round, undefined, error),
+    );
+  }
+
+  #ended(attempt: Attempt, round: Round | undefined, reply: Reply | undefined, error: unknown): Reply | Promise<Reply> {
+    if (round === undefined) return this.#judged({ attempt, reply, error, sent: evidenceOf(attempt, reply, error), hedges: 0 });
+    const result = round.firstEnded(reply, error);
+    return result instanceof Promise ? result.then((decided) => this.#judged(decided)) : this.#judged(result);
+  }
+
+  /** The answer, or what comes of another attempt. */
+  #judged(result: RoundResult): Reply | Promise<Reply> {
+    const { budget, hedging, emit, observer } = this.#deps;
+    const { reply, error } = result;
+    const { service, policy } = this.call;
+    this.#hedges += result.hedges;
+    this.#sent = more(this.#sent, result.sent);
+    // Only Retry-After dates need the time of day, and they are read again where a delay is computed.
+    const outcome = reply === undefined ? classifyError(error).kind : classifyReply(reply, 0).kind;
+    if (outcome === 'success') {
+      budget.deposit();
+      if (policy.hedge !== 'off') hedging?.deposit(policy.hedge);
+    }
+
+    const verdict = policy.retry === 'off' ? undefined : this.#judge(policy.retry, result, outcome);
+    const enforced = policy.retry !== 'off' && policy.retry.mode === 'enforce';
+    if (typeof verdict === 'number') {
+      emit('retry.scheduled', { service, attempt: this.call.attempts + 1, delay: verdict, because: because(result), enforced });
+      observer?.again(this.call, enforced);
+    } else if (verdict !== undefined) {
+      this.#suppressed(result, verdict, enforced);
+      if (error instanceof MeshError) error.retrySuppressed = verdict;
+    }
+    if (typeof verdict !== 'number' || !enforced) return reply === undefined ? this.#fail(error) : this.#answered(reply);
+    this.#delay = verdict;
+    this.#retries += 1;
+    // Before anything else can happen: what is read from now on would not be kept.
+    this.call.request.body?.rewind();
+    reply?.discard();
+    return this.#again();
+  }
+
+  #judge(knobs: RetryKnobs, result: RoundResult, outcome: OutcomeKind): Verdict {
+    const { clock, random, budget } = this.#deps;
+    const { reply, error } = result;
+    const { call } = this;
     const { request, options, cancellation } = call;
     const wanted =
       reply === undefined ? error instanceof MeshError && errorAsksForRetry(knobs.on, error) : replyAsksForRetry(knobs.on, reply.status, outcome);
     if (!wanted || request.upgrade !== undefined || request.method === 'CONNECT' || cancellation.reason !== undefined) return undefined;
     if (options.retry === false) return 'caller';
-    if (!mayBeRepeated(call, knobs.methods, sent)) return 'not-idempotent';
+    if (!mayBeRepeated(call, knobs.methods, result.sent)) return 'not-idempotent';
     if (request.body !== undefined && !request.body.replayable) return 'body-not-replayable';
     // What was never sent has cost the service nothing, at whatever depth; the number of retries bounds it. To be turned away costs it a little.
-    const unsent = sent === 'no';
+    const unsent = result.sent === 'no';
     if (call.servingRetry && !knobs.retryOfRetry && !unsent) return 'retry-of-retry';
-    if (retries >= knobs.maxRetries) return 'max-retries';
+    if (this.#retries >= knobs.maxRetries) return 'max-retries';
     // Who turns a call away untouched speaks for himself, and another endpoint is asked.
     const askedFor = (reply !== undefined && !unsent && parseRetryAfter(reply.header('retry-after'), clock.wall())) || 0;
     if (askedFor > knobs.retryAfter.max) return 'retry-after';
-    const delay = Math.max(askedFor, backoff(retries + 1, knobs.backoff, random, previous));
+    const delay = Math.max(askedFor, backoff(this.#retries + 1, knobs.backoff, random, this.#delay));
     const now = clock.now();
     if (now + delay >= call.deadline) return 'deadline';
     if ((unsent && reply === undefined) || budget.withdraw(now)) return delay;
     if (knobs.budget.mode === 'enforce') return 'budget';
-    suppressed(result, 'budget', false);
+    this.#suppressed(result, 'budget', false);
     return delay;
   }
 
-  function suppressed(result: RoundResult, reason: SuppressedReason, enforced: boolean): void {
-    const { call, number } = result.attempt;
-    emit('retry.suppressed', { service: call.service, attempt: number, reason, because: because(result), enforced });
-    observer?.suppressed(call, reason, enforced);
+  #suppressed(result: RoundResult, reason: SuppressedReason, enforced: boolean): void {
+    const { emit, observer } = this.#deps;
+    emit('retry.suppressed', { service: this.call.service, attempt: result.attempt.number, reason, because: because(result), enforced });
+    observer?.suppressed(this.call, reason, enforced);
   }
 
-  return (next) =>
-    async function retry(call) {
-      const { service, policy } = call;
-      const { hedge } = policy;
-      /** The most that any attempt may have sent. */
-      let sent: Sent = 'no';
-      let delay: Millis = 0;
-      let retries = 0;
-      let hedges = 0;
-      let now = clock.now();
-      budget.called(now);
-      try {
-        for (;;) {
-          const first = beginAttempt(call, now);
-          let result: RoundResult;
-          if (hedging !== undefined && hedge !== 'off') {
-            result = await hedging.run(first, next, hedge, hedge.max - hedges);
-            hedges += result.hedges;
-          } else {
-            try {
-              const reply = await next(first);
-              result = { attempt: first, reply, error: undefined, sent: evidenceOfReply(first, reply), hedges: 0 };
-            } catch (error) {
-              result = { attempt: first, reply: undefined, error, sent: evidence(error), hedges: 0 };
-            }
-          }
-          sent = more(sent, result.sent);
-          const { reply, error } = result;
-          // Only Retry-After dates need the time of day, and they are read again where a delay is computed.
-          const outcome = reply === undefined ? classifyError(error) : classifyReply(reply, 0);
-          if (outcome.kind === 'success') {
-            budget.deposit();
-            if (hedge !== 'off') hedging?.deposit(hedge);
-          }
+  #answered(reply: Reply): Reply {
+    this.call.request.body?.release();
+    this.replied(reply);
+    return reply;
+  }
 
-          const verdict = policy.retry === 'off' ? undefined : judge(policy.retry, result, outcome.kind, retries, delay);
-          const enforced = policy.retry !== 'off' && policy.retry.mode === 'enforce';
-          if (typeof verdict === 'number') {
-            emit('retry.scheduled', { service, attempt: call.attempts + 1, delay: verdict, because: because(result), enforced });
-            observer?.again(call, enforced);
-          } else if (verdict !== undefined) {
-            suppressed(result, verdict, enforced);
-            if (error instanceof MeshError) error.retrySuppressed = verdict;
-          }
-          if (typeof verdict !== 'number' || !enforced) {
-            if (reply !== undefined) return reply;
-            throw error;
-          }
-          delay = verdict;
-          retries += 1;
-          // Before anything else can happen: what is read from now on would not be kept.
-          call.request.body?.rewind();
-          reply?.discard();
-          await sleep(clock, delay, call.cancellation);
-          now = clock.now();
-        }
-      } catch (error) {
-        if (error instanceof MeshError) {
-          error.service ??= service;
-          error.attempts = call.attempts;
-          error.sent = sent;
-        }
-        throw error;
-      } finally {
-        call.request.body?.release();
-      }
-    };
+  #fail(error: unknown): never {
+    this.failed(this.#explained(error));
+    throw error;
+  }
+
+  /** The call is over with this error, which says what there is to say about all of its attempts. */
+  #explained(error: unknown): unknown {
+    const { call } = this;
+    call.request.body?.release();
+    if (error instanceof MeshError) {
+      error.service ??= call.service;
+      error.attempts = call.attempts;
+      error.sent = this.#sent;
+    }
+    return error;
+  }
 }
 
 /** A retry that is wanted is wanted because of a status or of a MeshError. */

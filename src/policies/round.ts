@@ -12,12 +12,15 @@
  * Whoever still runs when it is decided has lost, and is cancelled: that reaches its socket, and the record of its endpoint says
  * `cancelled`. Nothing else cancels an attempt: a budget that is used up keeps a hedge from being sent, and no more
  * (failsafe-go#141).
+ *
+ * Nearly always the first attempt ends before there is a hedge, and a round is one entry among the timeouts. So it does not race: whoever sends
+ * the first attempt tells the round of its end and is told what came of it. Where a hedge has won, the first ends because it is cancelled.
  */
-import type { Attempt, Call, Reply, Service } from '../core/call.ts';
+import { promised, type Attempt, type Call, type Reply, type Service } from '../core/call.ts';
 import type { Millis } from '../core/clock.ts';
 import { MeshError, type Sent } from '../core/errors.ts';
 import { classifyError, classifyReply } from '../core/outcome.ts';
-import { evidence, evidenceOfReply, more } from './evidence.ts';
+import { evidenceOf, more } from './evidence.ts';
 import { isSafe } from './idempotency.ts';
 import { Timeout, type Timeouts } from './timeouts.ts';
 
@@ -42,18 +45,20 @@ export interface RoundOwner {
   readonly timeouts: Timeouts;
   /** It is time for a hedge: one that has begun and is to be sent, or undefined, and then there will be none. */
   hedge(call: Call, delay: Millis): Attempt | undefined;
-  /** An attempt ended after so long, now. */
-  ended(result: Result, elapsed: Millis, now: Millis): void;
+  /** An attempt ended after so long, now; undefined where that says nothing. */
+  ended(result: Result, elapsed: Millis | undefined, now: Millis): void;
   /** One was given up after so long. How much longer it would have taken, nobody knows. */
   lost(elapsed: Millis, delay: Millis): void;
+  /** A hedge was answered first. */
+  won(hedge: Attempt): void;
 }
 
 type Phase =
-  /** Attempts run; a timer says when another may be sent. */
+  /** Attempts run; a timer says when another may be sent, if there is one. */
   | { readonly kind: 'watching'; readonly hedges: number }
   /** Attempts run, and no more are sent. What has failed so far is put aside. */
   | { readonly kind: 'waiting'; readonly hedges: number; readonly failed: Result | undefined }
-  | { readonly kind: 'decided' };
+  | { readonly kind: 'decided'; readonly result: RoundResult };
 
 /**
  * A timer this late fired in a process that stood still: the answers it waits for may be here, unread. To hedge all of them
@@ -61,36 +66,53 @@ type Phase =
  */
 const STALL: Millis = 20;
 
-/** These two are the same for all rounds, and most go through no other phase. */
+/** The same for all rounds, and most go through no other phase. */
 const begun: Phase = { kind: 'watching', hedges: 0 };
-const decided: Phase = { kind: 'decided' };
 
 export class Round extends Timeout {
   readonly #owner: RoundOwner;
   readonly #first: Attempt;
   readonly #next: Service<Attempt>;
-  readonly #delay: Millis;
-  readonly #most: number;
-  readonly #decided: (result: RoundResult) => void;
-  /** Nearly always one, and never many. */
-  readonly #running: Attempt[] = [];
+  /** From an attempt's beginning to a hedge beside it; 0: there will be none. */
+  #delay: Millis = 0;
+  #most = 0;
+  /** How long its attempts take says something. */
+  readonly #measured: boolean;
+  /** Undefined while there is but the first. */
+  #running: Attempt[] | undefined;
   #phase: Phase = begun;
   #sent: Sent = 'no';
+  /** Tells whoever was told that there is no result yet. */
+  #decided: ((result: RoundResult) => void) | undefined;
 
-  /** `delay`: from an attempt's beginning to a hedge beside it; `most`: hedges. `decided` is called once. */
-  constructor(owner: RoundOwner, first: Attempt, next: Service<Attempt>, delay: Millis, most: number, decided: (result: RoundResult) => void) {
+  constructor(owner: RoundOwner, first: Attempt, next: Service<Attempt>, measured: boolean) {
     super();
     this.#owner = owner;
     this.#first = first;
     this.#next = next;
-    this.#delay = delay;
-    this.#most = most;
-    this.#decided = decided;
+    this.#measured = measured;
   }
 
-  begin(now: Millis): void {
-    this.#owner.timeouts.begin(this, this.#delay, now);
-    this.#send(this.#first);
+  /** Up to `most` hedges are sent, each `delay` after the attempt before it. */
+  watch(delay: Millis, most: number): void {
+    this.#delay = delay;
+    this.#most = most;
+    this.#owner.timeouts.begin(this, delay, this.#first.startedAt);
+  }
+
+  /** The first attempt has ended; here is what came of the round, or will when those have ended that still run. */
+  firstEnded(reply: Reply | undefined, error: unknown): RoundResult | Promise<RoundResult> {
+    const attempt = this.#first;
+    if (this.#running === undefined) {
+      // It was the only one: the round is over, and nobody asks for its phase any more.
+      const { timeouts } = this.#owner;
+      timeouts.end(this);
+      const now = timeouts.clock.now();
+      const result: RoundResult = { attempt, reply, error, sent: evidenceOf(attempt, reply, error), hedges: 0 };
+      this.#owner.ended(result, this.#measured ? now - (attempt.uploadedAt ?? attempt.startedAt) : undefined, now);
+      return result;
+    }
+    return this.#ended({ attempt, reply, error }) ?? new Promise((resolve) => (this.#decided = resolve));
   }
 
   override expired(late: Millis): void {
@@ -121,27 +143,29 @@ export class Round extends Timeout {
     return call.request.body === undefined ? -Infinity : (uploadedAt ?? now);
   }
 
-  #send(attempt: Attempt): void {
-    this.#running.push(attempt);
-    const failed = (error: unknown): void => this.#ended({ attempt, reply: undefined, error });
-    try {
-      this.#next(attempt).then((reply) => this.#ended({ attempt, reply, error: undefined }), failed);
-    } catch (error) {
-      // A fault in a layer. In a timer nobody would catch it.
-      failed(error);
-    }
+  #send(hedge: Attempt): void {
+    (this.#running ??= [this.#first]).push(hedge);
+    const ended = (reply: Reply | undefined, error: unknown): void => {
+      const decision = this.#ended({ attempt: hedge, reply, error });
+      if (decision !== undefined) this.#decided?.(decision);
+    };
+    promised(this.#next, hedge).then((reply) => ended(reply, undefined), (error: unknown) => ended(undefined, error));
   }
 
-  #ended(result: Result): void {
+  /** What came of the round, if it is decided. */
+  #ended(result: Result): RoundResult | undefined {
     const phase = this.#phase;
-    // It lost, and its answer was on the way.
-    if (phase.kind === 'decided') return result.reply?.discard();
+    if (phase.kind === 'decided') {
+      // It lost, and its answer was on the way.
+      result.reply?.discard();
+      return phase.result;
+    }
     const { attempt, reply, error } = result;
+    const running = this.#running!;
     const now = this.#owner.timeouts.clock.now();
-    const startedAt = attempt.uploadedAt ?? attempt.startedAt;
-    this.#running.splice(this.#running.indexOf(attempt), 1);
-    this.#sent = more(this.#sent, reply === undefined ? evidence(error) : evidenceOfReply(attempt, reply));
-    this.#owner.ended(result, now - startedAt, now);
+    running.splice(running.indexOf(attempt), 1);
+    this.#sent = more(this.#sent, evidenceOf(attempt, reply, error));
+    this.#owner.ended(result, now - (attempt.uploadedAt ?? attempt.startedAt), now);
 
     const { hedges } = phase;
     const failed = phase.kind === 'waiting' ? phase.failed : undefined;
@@ -149,8 +173,9 @@ export class Round extends Timeout {
     const over = attempt.call.cancellation.reason !== undefined;
     const telling = failed === undefined || over || tells(result, hedges) ? result : failed;
     (telling === result ? failed : result)?.reply?.discard();
-    if (over || this.#running.length === 0 || answers(result, hedges)) this.#decide(telling, hedges);
-    else this.#enter({ kind: 'waiting', hedges, failed: telling });
+    if (over || running.length === 0 || answers(result, hedges)) return this.#decide(telling, hedges, running);
+    this.#enter({ kind: 'waiting', hedges, failed: telling });
+    return undefined;
   }
 
   /** The one place where the phase changes. */
@@ -159,20 +184,20 @@ export class Round extends Timeout {
     this.#phase = phase;
   }
 
-  #decide(result: Result, hedges: number): void {
-    this.#enter(decided);
+  #decide({ attempt, reply, error }: Result, hedges: number, running: readonly Attempt[]): RoundResult {
+    const sent = running.length === 0 ? this.#sent : more(this.#sent, 'maybe');
+    const result: RoundResult = { attempt, reply, error, sent, hedges };
+    // Before the others are cancelled: the first of them asks for it.
+    this.#enter({ kind: 'decided', result });
     const answered = answers(result, hedges);
-    for (const attempt of this.#running) {
-      const now = this.#owner.timeouts.clock.now();
-      const { service } = attempt.call;
-      this.#sent = more(this.#sent, 'maybe');
-      if (answered) attempt.outrun = true;
-      attempt.cancellation.cancel(new MeshError('CANCELLED', `${service}: attempt ${result.attempt.number} was answered first`, { service }));
-      this.#owner.lost(now - attempt.startedAt, this.#delay);
+    for (const other of running) {
+      const { service } = other.call;
+      if (answered) other.outrun = true;
+      other.cancellation.cancel(new MeshError('CANCELLED', `${service}: attempt ${attempt.number} was answered first`, { service }));
+      this.#owner.lost(this.#owner.timeouts.clock.now() - other.startedAt, this.#delay);
     }
-    const { attempt, reply, error } = result;
-    // Written out: copying with a spread costs as much as the rest of a round.
-    this.#decided({ attempt, reply, error, sent: this.#sent, hedges });
+    if (attempt !== this.#first && reply !== undefined) this.#owner.won(attempt);
+    return result;
   }
 }
 

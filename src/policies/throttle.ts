@@ -28,6 +28,7 @@ import { OutcomeWindow } from '../core/outcome-window.ts';
 import { classifyError, classifyReply, type OutcomeKind } from '../core/outcome.ts';
 import { defaultServicePolicy, type Switchable, type ThrottleKnobs } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
+import { watchResult, type ResultObserver } from '../core/result-watch.ts';
 
 export interface ThrottleDeps {
   readonly service: string;
@@ -84,8 +85,7 @@ export class Throttle {
         }
       }
       const result = next(call);
-      // Beside the result, not in its way: whoever awaits it is not made to wait for this.
-      result.then(this.#tiers[tier]!.replied, this.#tiers[tier]!.rejected);
+      watchResult(call, result, this.#tiers[tier]!);
       return result;
     };
     return throttle;
@@ -134,16 +134,22 @@ export class Throttle {
   }
 }
 
-/** The calls of one criticality. Its handlers are shared by all of them, so that a call costs no object here. */
-class Tier {
+/** The calls of one criticality. It is the observer of all of them, so that a call costs no object here. */
+class Tier implements ResultObserver {
   /** Success: accepted. Failure: refused, by the service or in its name here. */
   readonly window = new OutcomeWindow();
-  readonly replied: (reply: Reply) => void;
-  readonly rejected: (error: unknown) => void;
+  readonly #ended: (tier: Tier, outcome: OutcomeKind) => void;
 
   constructor(ended: (tier: Tier, outcome: OutcomeKind) => void) {
-    this.replied = (reply) => ended(this, classifyReply(reply, 0).kind);
-    this.rejected = (error) => ended(this, classifyError(error).kind);
+    this.#ended = ended;
+  }
+
+  replied(reply: Reply): void {
+    this.#ended(this, classifyReply(reply, 0).kind);
+  }
+
+  failed(error: unknown): void {
+    this.#ended(this, classifyError(error).kind);
   }
 
   requests(now: Millis, window: Millis): number {

@@ -23,9 +23,9 @@ export type { UndiciDispatcher };
 export interface MeshPort {
   /**
    * Runs one call. The cancellation is the caller's hand on it. Of the deadline in his options, `elapsed` has passed already: a fetch
-   * that goes on to where it was redirected.
+   * that goes on to where it was redirected. The caller is told of its result last, when everybody else has heard of it.
    */
-  send(request: IncomingRequest, options: CallOptions, cancellation: Cancellation, elapsed: Millis): Promise<Reply>;
+  send(request: IncomingRequest, options: CallOptions, cancellation: Cancellation, elapsed: Millis, caller: Caller): void;
   /** Where requests to this host go when the mesh must not touch them; undefined: the mesh takes them. */
   passthrough(scheme: 'http' | 'https', authority: string): UndiciDispatcher | undefined;
   /** Whether there are any such hosts. */
@@ -33,6 +33,12 @@ export interface MeshPort {
   /** `timeout`: how long to wait for what is in flight; the client's own default where nobody says. */
   close(timeout?: Millis): Promise<void>;
   now(): Millis;
+}
+
+/** Whoever waits for a call's result; told once. */
+export interface Caller {
+  replied(reply: Reply): void;
+  failed(error: unknown): void;
 }
 
 /** A MeshRequest whose body is still as the caller gave it: how much of it may be kept is for the service's policy to say. */
@@ -157,9 +163,10 @@ function withKey(options: CallOptions, { headers }: IncomingRequest, mint: () =>
 }
 
 /** The caller's end of a call: starts it, may leave it, is told its end. */
-class CallerCall implements CallControl {
+class CallerCall implements CallControl, Caller {
   readonly #sink: CallerSink;
   readonly #cancellation = new Cancellation();
+  #tied: CallerSignals | undefined;
   #left: MeshError | undefined;
 
   constructor(sink: CallerSink) {
@@ -174,25 +181,20 @@ class CallerCall implements CallControl {
     }
     // What is no signal is refused with the other options, below.
     const signals = signalsOf(isSignal(options.signal) ? options.signal : undefined);
-    const tied = signals.length === 0 ? undefined : new CallerSignals(signals, this);
-    if (this.#cancellation.reason !== undefined) {
-      tied?.end();
-      this.#sink.onError(this.#cancellation.reason);
-      return;
-    }
+    if (signals.length > 0) this.#tied = new CallerSignals(signals, this);
+    if (this.#cancellation.reason !== undefined) return this.failed(this.#cancellation.reason);
     if (controller !== undefined) this.#cancellation.subscribe({ cancelled: (reason) => reason.code === 'CANCELLED' && controller.abort(reason.cause) });
-    void mesh.send(request, options, this.#cancellation, elapsed).then(
-      (reply) => this.#replied(reply, tied),
-      (error: unknown) => {
-        tied?.end();
-        this.#sink.onError(error as Error);
-      },
-    );
+    mesh.send(request, options, this.#cancellation, elapsed, this);
+  }
+
+  failed(error: unknown): void {
+    this.#tied?.end();
+    this.#sink.onError(error as Error);
   }
 
   /** Who left after his deadline has left all the same: then there may still be a reply, made here. */
-  #replied(reply: Reply, tied: CallerSignals | undefined): void {
-    if (tied !== undefined) reply.watch(tied);
+  replied(reply: Reply): void {
+    if (this.#tied !== undefined) reply.watch(this.#tied);
     if (this.#left === undefined) return reply.accept(this.#sink);
     reply.discard();
     this.#sink.onError(this.#left);

@@ -11,6 +11,7 @@ import { MeshError } from '../core/errors.ts';
 import type { Probe } from '../core/health.ts';
 import { classifyError } from '../core/outcome.ts';
 import type { HealthCheckKnobs, ServicePolicy } from '../core/policy.ts';
+import { TriedEndpoints } from '../core/tried.ts';
 import { stalled } from './transport-errors.ts';
 
 export interface ProbingDeps {
@@ -67,7 +68,7 @@ function question({ service, policy, authority, clock }: ProbingDeps, knobs: Hea
     route: undefined,
     version: undefined,
     attempts: 1,
-    tried: new Set(),
+    tried: new TriedEndpoints(),
   };
 }
 

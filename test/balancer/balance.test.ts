@@ -51,7 +51,7 @@ describe('balance', () => {
     const attempt = fakeAttempt(fakeCall({ startedAt: clock.now() }));
     await service(attempt);
     expect(attempt.endpoint).toEqual(endpointAt(0));
-    expect([...attempt.call.tried]).toEqual(['10.0.0.0:80']);
+    expect([attempt.call.tried.size, attempt.call.tried.last]).toEqual([1, '10.0.0.0:80']);
     expect(transport.sent).toEqual(['10.0.0.0']);
   });
 

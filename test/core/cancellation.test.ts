@@ -32,6 +32,18 @@ describe('a cancellation', () => {
     expect(gone.heard).toEqual([]);
   });
 
+  it('tells all who are left, in the order in which they came', () => {
+    const cancellation = new Cancellation();
+    const heard: number[] = [];
+    const all = Array.from({ length: 5 }, (_, number) => ({ cancelled: () => void heard.push(number) }));
+    for (const each of all) cancellation.subscribe(each);
+    for (const gone of [0, 3, 1]) cancellation.unsubscribe(all[gone]!);
+    cancellation.unsubscribe(all[3]!);
+    cancellation.subscribe(all[0]!);
+    cancellation.cancel(reason);
+    expect(heard).toEqual([2, 4, 0]);
+  });
+
   it('of a call cancels its attempts, and not the other way round', () => {
     const call = new Cancellation();
     const [one, two] = [new Cancellation(call), new Cancellation(call)];

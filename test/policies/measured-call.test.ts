@@ -14,7 +14,7 @@ function ended(result: FakeReply | Error, attempts = 1) {
   call.attempts = attempts;
   const measured = new MeasuredCall(call, { clock, sampled: (latency) => void samples.push(latency), over: () => void (over += 1) });
   clock.stall(30);
-  if (result instanceof Error) measured.rejected(result);
+  if (result instanceof Error) measured.failed(result);
   else measured.replied(result);
   return { samples, get over() { return over; } };
 }

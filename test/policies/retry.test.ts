@@ -317,11 +317,10 @@ describe('retry', () => {
 
   it('shows its name in the trace of an error', async () => {
     const layer = retry({ clock: new VirtualClock(), random: { next: () => 0 }, budget: new RetryBudget(() => ({ perSuccess: 0, cap: 0 })), emit: () => {} });
-    const service = layer(async () => {
-      await Promise.resolve();
+    const service = layer(() => {
       throw new MeshError('INVALID_REQUEST', 'made below');
     });
     const error = (await service(fakeCall()).catch((thrown: unknown) => thrown)) as MeshError;
-    expect(error.stack).toMatch(/at (async )?retry \(/);
+    expect(error.stack).toMatch(/at retry \(/);
   });
 });

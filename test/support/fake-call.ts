@@ -7,6 +7,7 @@ import type { Millis } from '../../src/core/clock.ts';
 import { DEFAULT_CRITICALITY, type Criticality } from '../../src/core/criticality.ts';
 import type { DeadlineSource, MeshError } from '../../src/core/errors.ts';
 import { defaultServicePolicy, type ServicePolicy } from '../../src/core/policy.ts';
+import { TriedEndpoints } from '../../src/core/tried.ts';
 
 export interface FakeCallParts {
   readonly policy?: Partial<ServicePolicy>;
@@ -51,7 +52,7 @@ export function fakeCall({ policy, request, options = {}, startedAt = 0, deadlin
     route,
     version: undefined,
     attempts: 0,
-    tried: new Set(),
+    tried: new TriedEndpoints(),
   };
 }
 

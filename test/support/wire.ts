@@ -7,6 +7,7 @@ import type { Endpoint } from '../../src/core/endpoint.ts';
 import { MeshError } from '../../src/core/errors.ts';
 import { defaultServicePolicy, type ConnectionKnobs } from '../../src/core/policy.ts';
 import { seededRandom } from '../../src/core/random.ts';
+import { TriedEndpoints } from '../../src/core/tried.ts';
 import { EndpointPools } from '../../src/transport/endpoint-pools.ts';
 import { MeshDispatcher, type IncomingRequest } from '../../src/transport/mesh-dispatcher.ts';
 import { requestBody } from '../../src/transport/request-body.ts';
@@ -22,7 +23,7 @@ export function attemptOf(request: IncomingRequest, endpoint: Endpoint, cancella
   const call: Call = {
     service: 'reviews', policy: defaultServicePolicy, options: {}, cancellation,
     request: { ...request, body: requestBody(request.body, limit) },
-    startedAt: 0, deadline: Infinity, deadlineFrom: 'policy', criticality: DEFAULT_CRITICALITY, hashKey: undefined, servingRetry: false, route: undefined, version: undefined, attempts: 1, tried: new Set(),
+    startedAt: 0, deadline: Infinity, deadlineFrom: 'policy', criticality: DEFAULT_CRITICALITY, hashKey: undefined, servingRetry: false, route: undefined, version: undefined, attempts: 1, tried: new TriedEndpoints(),
   };
   return { call, number: 1, startedAt: 0, cancellation: new Cancellation(cancellation), endpoint, uploadedAt: undefined, headers: [] };
 }
@@ -33,10 +34,10 @@ export function wire(target: { host: string; port: number; alternate?: string },
   const calls: Call[] = [];
   const close = () => pools.destroy(new MeshError('CLIENT_CLOSED', 'closed'));
   const dispatcher = new MeshDispatcher({
-    send(request, _options, cancellation) {
+    send(request, _options, cancellation, _elapsed, caller) {
       const attempt = attemptOf(request, endpoint, cancellation);
       calls.push(attempt.call);
-      return pools.send(attempt);
+      pools.send(attempt).then((reply) => caller.replied(reply), (error) => caller.failed(error));
     },
     passthrough: () => undefined,
     passesThrough: false,
