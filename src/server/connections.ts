@@ -55,6 +55,18 @@ export class Connections {
     });
     server.once('close', () => this.servers.delete(server));
   }
+
+  /** New connections are refused, idle ones closed; HTTP/2's clients are told to go elsewhere with what comes next. */
+  stopListening(): void {
+    for (const server of [...this.servers]) server.close();
+    for (const session of [...this.sessions]) session.close();
+  }
+
+  /** Breaks off what is left. What was upgraded is not HTTP any more, and its owner's. */
+  destroy(): void {
+    for (const server of this.servers) if ('closeAllConnections' in server) server.closeAllConnections();
+    for (const session of this.sessions) session.destroy();
+  }
 }
 
 /** Servers of HTTP/2 have none of the timeouts, and it does no harm there. */

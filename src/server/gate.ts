@@ -1,6 +1,7 @@
 /**
  * Gate: what happens to every request before its handler runs, whatever the framework. In this order:
  *
+ *     it asks whether this is ready 200, or 503 from the beginning of a drain on
  *     its time is not over yet      504, not processed
  *     there is room for it          503 with Retry-After, not processed        admission.ts
  *     it is served                  in its context, counted
@@ -11,10 +12,12 @@ import { DEFAULT_CRITICALITY, type Criticality } from '../core/criticality.ts';
 import type { ServicePolicy } from '../core/policy.ts';
 import type { AdaptiveSnapshot } from '../policies/adaptive-limit.ts';
 import { Admission } from './admission.ts';
+import { answer, notProcessedBy, type Answer } from './answer.ts';
+import type { Drain } from './drain.ts';
 import type { RefusedReason, ServerEvents } from './events.ts';
 import { pathOf, type Inbound } from './inbound.ts';
 import type { LoadMeter } from './load-meter.ts';
-import { notProcessedBy, refusal, type Refusal } from './refusal.ts';
+
 import { Serving, type ResponseHeaders, type ServingOwner } from './serving.ts';
 
 export interface GateDeps {
@@ -24,6 +27,9 @@ export interface GateDeps {
   readonly policy: () => ServicePolicy;
   readonly load: LoadMeter;
   readonly events: ServerEvents;
+  readonly drain: Drain;
+  /** Where it is asked whether this process is ready; undefined: nowhere. */
+  readonly readiness: string | undefined;
 }
 
 /** Seconds, whole ones at least: what has no other endpoint to go to is not back before this. */
@@ -44,10 +50,11 @@ export class Gate implements ServingOwner {
     return admission === 'off' ? undefined : this.#admission.snapshot(admission);
   }
 
-  enter(request: Inbound): Serving | Refusal {
-    const { clock, policy, load, service } = this.#deps;
+  enter(request: Inbound): Serving | Answer {
+    const { clock, policy, load, service, readiness } = this.#deps;
     const { inbound, deadline: longest } = policy();
     const { honour, admission } = inbound;
+    if (readiness !== undefined && pathOf(request.target) === readiness) return this.#readiness();
     const now = clock.now();
     const said = contextFromHeaders(request.headers);
     const criticality = honour.criticality ? said.criticality : undefined;
@@ -56,14 +63,14 @@ export class Gate implements ServingOwner {
     if (left !== undefined && left <= 0) {
       this.#refused('deadline', request, criticality, true);
       const message = `${service}: the time of this request was over when it came; it was not processed`;
-      return refusal(504, { error: 'DEADLINE_EXCEEDED', message }, notProcessedBy(request.socket, 'deadline'));
+      return answer(504, { error: 'DEADLINE_EXCEEDED', message }, notProcessedBy(request.socket, 'deadline'));
     }
     if (admission !== 'off' && !this.#admission.hasPlace(criticality ?? DEFAULT_CRITICALITY, load.inFlight, now, admission)) {
       const enforced = admission.mode === 'enforce';
       this.#refused('overload', request, criticality, enforced);
       if (enforced) {
         const message = `${service}: no room for another ${criticality ?? DEFAULT_CRITICALITY} request beside ${load.inFlight}; it was not processed`;
-        return refusal(503, { error: 'OVERLOADED', message }, { 'retry-after': RETRY_AFTER, ...notProcessedBy(request.socket, 'overload') });
+        return answer(503, { error: 'OVERLOADED', message }, { 'retry-after': RETRY_AFTER, ...notProcessedBy(request.socket, 'overload') });
       }
     }
     load.began();
@@ -78,25 +85,31 @@ export class Gate implements ServingOwner {
   }
 
   answering({ startedAt }: Serving, status: number): ResponseHeaders {
-    const { clock, load, policy } = this.#deps;
+    const { clock, load, policy, drain } = this.#deps;
     const { admission, loadReport } = policy().inbound;
     const now = clock.now();
     load.answered(status);
     if (admission !== 'off') this.#admission.answered(status, now - startedAt, load.inFlight, now, admission);
-    return { load: loadReport ? load.report() : undefined, close: false };
+    return { load: loadReport ? load.report() : undefined, close: drain.closesConnection };
   }
 
   over({ context }: Serving, answered: boolean): void {
-    const { clock, load, policy } = this.#deps;
+    const { clock, load, policy, drain } = this.#deps;
     const { admission } = policy().inbound;
     if (!answered && admission !== 'off') this.#admission.left(context.deadline, load.inFlight, clock.now(), admission);
     load.ended();
+    drain.ended();
   }
 
-  /** Of what is refused, too, clients want to know how busy it is here; above all of that. */
-  get report(): string | undefined {
-    const { load, policy } = this.#deps;
-    return policy().inbound.loadReport ? load.report() : undefined;
+  /** For an answer of its own: of what is refused, too, clients want to know how busy it is here; above all of that. */
+  get headers(): ResponseHeaders {
+    const { load, policy, drain } = this.#deps;
+    return { load: policy().inbound.loadReport ? load.report() : undefined, close: drain.closesConnection };
+  }
+
+  #readiness(): Answer {
+    const { service, drain } = this.#deps;
+    return answer(drain.phase === 'serving' ? 200 : 503, { service, phase: drain.phase });
   }
 
   #refused(reason: RefusedReason, request: Inbound, criticality: Criticality | undefined, enforced: boolean): void {

@@ -6,6 +6,7 @@ import { hostname } from 'node:os';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GivenPolicy } from '../config/load-policy.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
+import { systemRandom, type Random } from '../core/random.ts';
 import type { AdaptiveSnapshot } from '../policies/adaptive-limit.ts';
 import { expressMiddleware, type ConnectMiddleware } from './adapters/express.ts';
 import { fastifyHooks, type FastifyApp } from './adapters/fastify.ts';
@@ -14,13 +15,15 @@ import { koaMiddleware, type KoaMiddleware } from './adapters/koa.ts';
 import { nestMiddleware, type NestApp } from './adapters/nest.ts';
 import { nodeListener } from './adapters/node.ts';
 import { Connections, type ConnectionLimits, type NodeServer } from './connections.ts';
+import { Drain, type DrainOptions, type DrainResult } from './drain.ts';
 import { systemLoop, type LoopMeter } from './event-loop.ts';
-import { ServerEvents } from './events.ts';
+import { ServerEvents, type DrainPhase } from './events.ts';
 import { Gate } from './gate.ts';
 import type { NodeRequest } from './inbound.ts';
 import { LoadMeter } from './load-meter.ts';
 import type { NodeResponse } from './node-response.ts';
 import { OwnPolicy } from './own-policy.ts';
+import { onSignals } from './signals.ts';
 
 /** pino's shape: an object, then a sentence. */
 export interface ServerLogger {
@@ -36,14 +39,18 @@ export interface MeshServerOptions {
   readonly watch?: boolean;
   /** Told of warnings. Default: process warnings. */
   readonly logger?: ServerLogger;
-  /** For tests: time, and how busy the event loop is. */
+  /** A path, such as `/readyz`, at which it is asked whether this process is ready: 200, or 503 from the beginning of a drain on. Default: none. */
+  readonly readiness?: string;
+  /** For tests: time, chance, and how busy the event loop is. */
   readonly clock?: Clock;
+  readonly random?: Random;
   readonly loop?: LoopMeter;
 }
 
 /** What `inspect()` gives. */
 export interface MeshServerSnapshot {
   readonly service: string;
+  readonly phase: DrainPhase;
   /** Requests that are being served. */
   readonly inFlight: number;
   /** Undefined where no server is attached. */
@@ -72,6 +79,7 @@ export class MeshServer {
   readonly #connections = new Connections();
   readonly #load: LoadMeter;
   readonly #gate: Gate;
+  readonly #drain: Drain;
 
   constructor(options: MeshServerOptions) {
     const clock = options.clock ?? systemClock;
@@ -86,7 +94,15 @@ export class MeshServer {
       warn: (message) => this.#warn(message),
     });
     this.#load = new LoadMeter(clock, options.loop ?? systemLoop, () => this.#connections.open);
-    this.#gate = new Gate({ service: this.#service, clock, policy: () => this.#policy.entry.policy, load: this.#load, events: this.events });
+    this.#drain = new Drain({
+      service: this.#service,
+      clock,
+      random: options.random ?? systemRandom,
+      connections: this.#connections,
+      events: this.events,
+      inFlight: () => this.#load.inFlight,
+    });
+    this.#gate = new Gate({ service: this.#service, clock, policy: () => this.#policy.entry.policy, load: this.#load, events: this.events, drain: this.#drain, readiness: options.readiness });
   }
 
   /** `createServer(meshServer.node((request, response) => …))` */
@@ -127,9 +143,35 @@ export class MeshServer {
     return server;
   }
 
+  /** Whether it serves as ever; false from the beginning of a drain on. */
+  get ready(): boolean {
+    return this.#drain.phase === 'serving';
+  }
+
+  /**
+   * Leaves without anybody noticing: is not ready any more, waits for clients to hear of it, listens no longer, waits for what is in flight, closes
+   * what is idle, and breaks off what is left at the timeout. Asked twice, it is done once.
+   */
+  async drain(options?: DrainOptions): Promise<DrainResult> {
+    const result = await this.#drain.begin(options);
+    this.close();
+    return result;
+  }
+
+  /**
+   * Drains when the process is told to go, then does `then` (closing a mesh client, a database), then lets the signal take its course. Returns
+   * the function that undoes it.
+   */
+  drainOn(signals: readonly NodeJS.Signals[] = ['SIGTERM'], { then, ...options }: DrainOptions & { readonly then?: () => unknown } = {}): () => void {
+    return onSignals(signals, async () => {
+      await this.drain(options);
+      await then?.();
+    });
+  }
+
   /** Everything it knows, as plain data. */
   inspect(): MeshServerSnapshot {
-    return { service: this.#service, inFlight: this.#load.inFlight, connections: this.#connections.open, load: this.#load.report(), admission: this.#gate.admission };
+    return { service: this.#service, phase: this.#drain.phase, inFlight: this.#load.inFlight, connections: this.#connections.open, load: this.#load.report(), admission: this.#gate.admission };
   }
 
   /** Follows the policy no longer; leaves no timer behind. */

@@ -1,17 +1,17 @@
 /**
- * Serves a request of Node's own servers, which is what stands below Express, Fastify, Koa, Nest and Hono: asks the gate, and writes the
- * refusal or runs the handler and watches its response.
+ * Serves a request of Node's own servers, which is what stands below Express, Fastify, Koa, Nest and Hono: asks the gate, and writes its
+ * answer or runs the handler and watches its response.
  *
  * What an answer says of the load, and that its connection closes, is true only when it goes out, so it is added then. There is no event for that;
  * `writeHead`, through which all answers go, is replaced for the one response, as the package `on-headers` does for so many.
  */
 import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
+import type { Answer } from './answer.ts';
 import type { Gate } from './gate.ts';
 import { inboundOf, type NodeRequest } from './inbound.ts';
 import { LOAD_REPORT_HEADER } from './load-meter.ts';
-import type { Refusal } from './refusal.ts';
-import { Serving } from './serving.ts';
+import { Serving, type ResponseHeaders } from './serving.ts';
 
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
@@ -26,7 +26,7 @@ export function serveNode<Result>(gate: Gate, request: NodeRequest, response: No
   if (servingRequest(response) !== undefined) return work();
   const verdict = gate.enter(inboundOf(request));
   if (!(verdict instanceof Serving)) {
-    writeRefusal(response, verdict, gate.report);
+    writeAnswer(response, verdict, gate.headers);
     return undefined;
   }
   watch(response, verdict);
@@ -47,21 +47,25 @@ export function watch(response: NodeResponse, serving: Serving): void {
   watched.once('close', closed);
 }
 
-export function writeRefusal(response: NodeResponse, { status, headers, body }: Refusal, load: string | undefined): void {
+function writeAnswer(response: NodeResponse, { status, headers, body }: Answer, added: ResponseHeaders): void {
   // Both have the same methods, with types that do not meet.
   const plain = response as Writable;
-  plain.writeHead(status, load === undefined ? { ...headers } : { ...headers, [LOAD_REPORT_HEADER]: load });
+  add(plain, added);
+  plain.writeHead(status, { ...headers });
   plain.end(body);
 }
 
 function writeHead(this: Watched, ...given: unknown[]): Writable {
   const original = this[originalOf]!;
   this.writeHead = original;
-  const { load, close } = this[servingOf]!.answering(given[0] as number);
-  if (load !== undefined) this.setHeader(LOAD_REPORT_HEADER, load);
-  // In HTTP/2 that is no matter of a response.
-  if (close && this.req.httpVersionMajor < 2) this.setHeader('connection', 'close');
+  add(this, this[servingOf]!.answering(given[0] as number));
   return (original as (...given: unknown[]) => Writable).apply(this, given);
+}
+
+function add(response: Writable, { load, close }: ResponseHeaders): void {
+  if (load !== undefined) response.setHeader(LOAD_REPORT_HEADER, load);
+  // In HTTP/2 that is no matter of a response.
+  if (close && response.req.httpVersionMajor < 2) response.setHeader('connection', 'close');
 }
 
 function closed(this: Watched): void {

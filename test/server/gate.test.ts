@@ -2,6 +2,9 @@ import { expect, test } from 'vitest';
 import { ambient } from '../../src/core/ambient.ts';
 import { admissionOnceOn, defaultInbound } from '../../src/core/inbound-policy.ts';
 import { defaultServicePolicy, type ServicePolicy } from '../../src/core/policy.ts';
+import { seededRandom } from '../../src/core/random.ts';
+import { Connections } from '../../src/server/connections.ts';
+import { Drain } from '../../src/server/drain.ts';
 import { ServerEvents, type ServerEventMap } from '../../src/server/events.ts';
 import { Gate } from '../../src/server/gate.ts';
 import { LoadMeter } from '../../src/server/load-meter.ts';
@@ -16,10 +19,11 @@ function gate(policy: Partial<ServicePolicy> = {}) {
   const events = new ServerEvents();
   const seen: ServerEventMap['request.refused'][] = [];
   events.on('request.refused', (event) => seen.push(event));
+  const drain = new Drain({ service: 'orders', clock, random: seededRandom(1), connections: new Connections(), events, inFlight: () => load.inFlight });
   const load = new LoadMeter(clock, () => ({ active: 0, idle: 0 }), () => undefined);
-  const made = new Gate({ service: 'orders', clock, policy: () => knobs.current, load, events });
-  const enter = (headers: Record<string, string>) => made.enter({ method: 'GET', target: '/', headers, socket: undefined });
-  return { enter, load, knobs, clock, seen };
+  const made = new Gate({ service: 'orders', clock, policy: () => knobs.current, load, events, drain, readiness: '/readyz' });
+  const enter = (headers: Record<string, string>, target = '/') => made.enter({ method: 'GET', target, headers, socket: undefined });
+  return { enter, load, knobs, clock, seen, drain };
 }
 
 function serving(verdict: ReturnType<ReturnType<typeof gate>['enter']>): Serving {
@@ -93,4 +97,15 @@ test('only says so, where it is to observe', () => {
   expect(load.inFlight).toBe(50);
   expect(seen.length).toBeGreaterThan(30);
   expect(seen.every(({ enforced }) => !enforced)).toBe(true);
+});
+
+test('says whether it is ready, to whoever asks, and counts that as nothing', async () => {
+  const { enter, load, drain, clock } = gate();
+  expect(enter({}, '/readyz?verbose')).toMatchObject({ status: 200, body: '{"service":"orders","phase":"serving"}\n' });
+  const drained = drain.begin({ delay: 1000, timeout: 5000 });
+  expect(enter({ 'grpc-timeout': '0m' }, '/readyz')).toMatchObject({ status: 503, body: '{"service":"orders","phase":"leaving"}\n' });
+  serving(enter({}, '/readyz/deeper')).over(true);
+  expect(load.inFlight).toBe(0);
+  await clock.advance(5000);
+  expect(await drained).toEqual({ brokenOff: 0 });
 });

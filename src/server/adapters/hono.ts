@@ -2,12 +2,12 @@
  * For Hono: `app.use(meshServer.hono())`. On Node (`@hono/node-server`) the request and response below are there to be watched; elsewhere, and in
  * `app.request()`, there is fetch's Request alone: a request is over when its handler is, and nobody's address or certificate is known.
  */
+import type { Answer } from '../answer.ts';
 import type { Gate } from '../gate.ts';
 import { inboundOf, type Inbound, type NodeRequest } from '../inbound.ts';
 import { LOAD_REPORT_HEADER } from '../load-meter.ts';
 import { servingRequest, watch, type NodeResponse } from '../node-response.ts';
-import type { Refusal } from '../refusal.ts';
-import { Serving } from '../serving.ts';
+import { Serving, type ResponseHeaders } from '../serving.ts';
 
 /** What is needed of Hono's context. */
 export interface HonoContext {
@@ -24,7 +24,7 @@ export function honoMiddleware(gate: Gate): HonoMiddleware {
     const { incoming, outgoing } = (context.env ?? {}) as { incoming?: NodeRequest; outgoing?: NodeResponse };
     if (outgoing !== undefined && servingRequest(outgoing) !== undefined) return next();
     const verdict = gate.enter(incoming === undefined ? fromFetch(context.req.raw) : inboundOf(incoming));
-    if (!(verdict instanceof Serving)) return answer(verdict, gate.report);
+    if (!(verdict instanceof Serving)) return responseOf(verdict, gate.headers);
     if (outgoing === undefined) return serveFetch(verdict, context, next);
     watch(outgoing, verdict);
     return verdict.run(next);
@@ -50,6 +50,9 @@ function fromFetch(request: Request): Inbound {
   return { method: request.method, target: pathname + search, headers: request.headers, socket: undefined };
 }
 
-function answer({ status, headers, body }: Refusal, load: string | undefined): Response {
-  return new Response(body, { status, headers: load === undefined ? headers : { ...headers, [LOAD_REPORT_HEADER]: load } });
+function responseOf({ status, headers, body }: Answer, { load, close }: ResponseHeaders): Response {
+  const response = new Response(body, { status, headers });
+  if (load !== undefined) response.headers.set(LOAD_REPORT_HEADER, load);
+  if (close) response.headers.set('connection', 'close');
+  return response;
 }

@@ -1,24 +1,18 @@
 /**
- * Refusal: the answer to a request that is not served. In JSON, so that people and programs read it; with the header of core/not-processed.ts
- * where the request may be sent to another.
+ * Answer: what the gate says itself, in the place of a handler. In JSON, so that people and programs read it; a refusal has the header of
+ * core/not-processed.ts where the request may be sent to another.
  */
 import type { Socket } from 'node:net';
 import { endpointKey } from '../core/endpoint.ts';
 import { NOT_PROCESSED_HEADER, notProcessed, type NotProcessedReason } from '../core/not-processed.ts';
 
-export interface Refusal {
+export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-interface Said {
-  readonly error: string;
-  readonly message: string;
-  readonly [detail: string]: unknown;
-}
-
-export function refusal(status: number, said: Said, headers: Readonly<Record<string, string>> = {}): Refusal {
+export function answer(status: number, said: object, headers: Readonly<Record<string, string>> = {}): Answer {
   const body = `${JSON.stringify(said)}\n`;
   return { status, body, headers: { 'content-type': 'application/json; charset=utf-8', 'content-length': String(Buffer.byteLength(body)), 'cache-control': 'no-store', ...headers } };
 }
