@@ -242,5 +242,7 @@ function peersOf(knobs: ServicePolicy['subset'], lists: PeerLists | undefined): 
 }
 
 function clusterKnobs({ subset, balancer, slowStart, outlier, healthCheck, connection }: ServicePolicy, virtual: boolean): ClusterKnobs {
-  return { subset, balancer, slowStart, outlier: virtual ? 'off' : outlier, healthCheck: virtual ? 'off' : healthCheck, maxPerEndpoint: connection.maxPerEndpoint };
+  // Clients with subsets of their own would each find another home for the same key.
+  const whole = balancer.type === 'hash' && subset !== 'off' && subset.strategy === 'auto';
+  return { subset: whole ? 'off' : subset, balancer, slowStart, outlier: virtual ? 'off' : outlier, healthCheck: virtual ? 'off' : healthCheck, maxPerEndpoint: connection.maxPerEndpoint };
 }

@@ -256,7 +256,7 @@ export class Cluster {
     const balancer = () => knobs().balancer;
     const { type } = balancer();
     const load = loadFor(type, balancer, fleet, shares);
-    return { load, picker: pickerFor(type, balancer, load, random) };
+    return { load, picker: pickerFor(type, balancer, load, shares, random) };
   }
 
   /** What there is changed, or what the policy wants of it. */

@@ -3,6 +3,7 @@
  */
 import type { BalancerKnobs, BalancerType } from '../core/balancer-policy.ts';
 import type { Random } from '../core/random.ts';
+import { Affinity } from './affinity.ts';
 import type { Fleet } from './fleet.ts';
 import { LeastRequest } from './least-request.ts';
 import type { Load } from './load.ts';
@@ -24,6 +25,7 @@ export function loadFor(type: BalancerType, knobs: () => BalancerKnobs, fleet: F
     case 'predictive':
     case 'round-robin':
     case 'weighted':
+    case 'hash':
       return new Predictive(knobs, fleet, shares);
   }
 }
@@ -31,7 +33,7 @@ export function loadFor(type: BalancerType, knobs: () => BalancerKnobs, fleet: F
 const two = () => 2;
 const none = () => 0;
 
-export function pickerFor<Some extends Candidate>(type: BalancerType, knobs: () => BalancerKnobs, load: Load, random: Random): Picker<Some> {
+export function pickerFor<Some extends Candidate>(type: BalancerType, knobs: () => BalancerKnobs, load: Load, shares: Shares, random: Random): Picker<Some> {
   switch (type) {
     case 'predictive':
       return new P2c(load, random, { choices: two, memory: () => knobs().memory });
@@ -43,5 +45,7 @@ export function pickerFor<Some extends Candidate>(type: BalancerType, knobs: () 
       return new RoundRobin(random);
     case 'weighted':
       return new Weighted(knobs, random);
+    case 'hash':
+      return new Affinity(knobs, shares, pickerFor('predictive', knobs, load, shares, random));
   }
 }

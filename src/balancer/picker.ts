@@ -6,6 +6,7 @@
  * meets the same fault again is wasted; one with room goes before one that is full; one that is not held back goes before one that is. All
  * are preferences: where nothing else is there, the best of what is there is taken, and only an empty list gives nothing.
  */
+import type { HeaderList } from '../core/call.ts';
 import type { Millis } from '../core/clock.ts';
 import type { EndpointKey } from '../core/endpoint.ts';
 import type { Tried } from '../core/tried.ts';
@@ -28,6 +29,8 @@ export interface PickRequest {
   readonly tried: Tried;
   /** Requests with the same key should go to the same endpoint, where the policy says `hash`. */
   readonly hashKey?: string | undefined;
+  /** What is sent: the policy may say that a header of it names the key. */
+  readonly request?: { readonly headers: HeaderList };
 }
 
 export interface Picker<Some extends Candidate = Candidate> {

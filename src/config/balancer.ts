@@ -8,7 +8,7 @@ import * as z from 'zod';
 import type { Millis } from '../core/clock.ts';
 import { balancerTypes } from '../core/balancer-policy.ts';
 import { defaultServicePolicy } from '../core/policy.ts';
-import { integer, knob, mapping, number, oneOf, type Kind } from './knob.ts';
+import { integer, knob, mapping, number, oneOf, orOff, text, token, type Kind } from './knob.ts';
 
 const HOUR = 3_600_000;
 const core = defaultServicePolicy.balancer;
@@ -16,7 +16,7 @@ const core = defaultServicePolicy.balancer;
 /** `time`: the kind of a duration between two bounds. */
 export function balancer(time: (least: Millis, most: Millis) => Kind<Millis, string | number>) {
   const knobs = {
-    type: knob(oneOf(...balancerTypes), core.type, '`predictive`: least latency to be expected, of two drawn and some remembered; `peak-ewma`: less loaded of two drawn, by peak latency times attempts in flight; `least-request`: fewest attempts in flight of those drawn; `round-robin`: in turn; `weighted`: in turn, as often as their load reports allow.'),
+    type: knob(oneOf(...balancerTypes), core.type, '`predictive`: least latency to be expected, of two drawn and some remembered; `peak-ewma`: less loaded of two drawn, by peak latency times attempts in flight; `least-request`: fewest attempts in flight of those drawn; `round-robin`: in turn; `weighted`: in turn, as often as their load reports allow; `hash`: the same for the same key.'),
     memory: knob(integer(0, 64), core.memory, '`predictive`: endpoints that did well lately and are looked at for every attempt, beside two drawn at random.'),
     initialLatency: knob(time(1, HOUR), core.initialLatency, '`predictive`, `peak-ewma`: latency assumed of endpoints while none of the service was ever measured.'),
     decay: knob(time(1, HOUR), core.decay, '`peak-ewma`: time constant of forgetting: a spike is mostly gone after three of these.'),
@@ -26,6 +26,9 @@ export function balancer(time: (least: Millis, most: Millis) => Kind<Millis, str
     weightExpirationPeriod: knob(time(1000, HOUR), core.weightExpirationPeriod, '`weighted`: … and no longer than this after its last report.'),
     weightUpdatePeriod: knob(time(100, HOUR), core.weightUpdatePeriod, '`weighted`: time between two looks at the reports.'),
     errorUtilizationPenalty: knob(number(0, 100), core.errorUtilizationPenalty, '`weighted`: what a share of failures adds to the utilisation that is reported, where 1 is all of them failing.'),
+    header: knob(orOff(text((value) => token.test(value), 'header name', token.source)), core.header, '`hash`: where the call gives no `hashKey`, the value of this request header is the key …'),
+    cookie: knob(orOff(text((value) => token.test(value), 'cookie name', token.source)), core.cookie, '`hash`: … and without such a header the value of this cookie. Requests without a key are balanced as by `predictive`.'),
+    boundedLoad: knob(orOff(number(1.05, 100)), core.boundedLoad, '`hash`: so many times its part of all requests in flight an endpoint may have before its keys spill over to the next in their order.'),
   };
   const expected = `${balancerTypes.join(', ')}, or a mapping of ${Object.keys(knobs).join(', ')}`;
   return z

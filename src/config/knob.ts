@@ -146,6 +146,9 @@ export function list<Out extends string | number, In>(item: Kind<Out, In>, least
   return { schema, expected, write: (values) => values.map((value) => item.write(value)) };
 }
 
+/** What names of headers are made of (RFC 9110), and those of cookies. */
+export const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/;
+
 /** A text that `accepts` says yes to, as it is. */
 export function text(accepts: (text: string) => boolean, expected: string, pattern?: string): Kind<string, string> {
   const schema = written(z.string({ error: () => expected }), (value) => (accepts(value) ? value : undefined), expected, pattern);

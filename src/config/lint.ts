@@ -21,9 +21,11 @@ export function lint(policy: Policy, source: PolicySource): readonly PolicyProbl
   };
   lintRetries(policy.defaults, ['defaults'], source, warn);
   lintEjection(policy.defaults, undefined, ['defaults'], source, warn);
+  lintAffinity(policy.defaults, ['defaults'], source, warn);
   for (const [name, entry] of policy.services) {
     lintRetries(entry.policy, ['services', name], source, warn);
     lintEjection(entry.policy, entry.source, ['services', name], source, warn);
+    lintAffinity(entry.policy, ['services', name], source, warn);
     lintSrvNames(['services', name], source, warn);
     lintRoutes(entry, warn);
   }
@@ -49,6 +51,13 @@ function lintRetries(policy: ServicePolicy, scope: Path, source: PolicySource, w
     const { attempts } = worstCase(policy);
     warn(again, `false: in a chain of ${CHAIN} such services one call becomes up to ${attempts ** CHAIN} attempts at the last one`);
   }
+}
+
+/** Who talks to other endpoints finds another one for the same key. */
+function lintAffinity({ balancer, subset }: ServicePolicy, scope: Path, source: PolicySource, warn: Warn): void {
+  if (balancer.type !== 'hash' || subset === 'off' || subset.strategy === 'auto' || subset.strategy === 'off') return;
+  const written = [['subset', 'strategy'], ['balancer', 'type'], ['balancer']].map((path) => [...scope, ...path]).find((path) => source.at(path) !== undefined);
+  if (written !== undefined) warn(written, `subset.strategy off or auto with balancer.type hash, or each client has endpoints of its own, and another home for the same key`);
 }
 
 function lintSrvNames(service: Path, source: PolicySource, warn: Warn): void {

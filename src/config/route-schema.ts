@@ -6,7 +6,7 @@ import { defaultHoldOn, defaultMirror } from '../core/route.ts';
 import { parseAddress } from './address.ts';
 import { versionName } from './discovery.ts';
 import type { Kind } from './knob.ts';
-import { flag, given, integer, knob, list, mapping, needed, number, oneOf, share, text } from './knob.ts';
+import { flag, given, integer, knob, list, mapping, needed, number, oneOf, share, text, token } from './knob.ts';
 import { compileRegex, regexExpected } from './regex.ts';
 
 const mostRoutes = 1000;
@@ -15,7 +15,6 @@ const mostSteps = 100;
 const mostMirrors = 8;
 const heaviest = 1_000_000;
 
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/;
 const routeName = /^[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,126}[A-Za-z0-9])?$/;
 const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?(?:Z|[+-]\d\d:\d\d)$/;
 

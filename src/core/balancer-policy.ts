@@ -3,9 +3,10 @@
  * once, their default.
  */
 import type { Millis } from './clock.ts';
+import type { Switchable } from './switchable.ts';
 
 /** How the endpoint for an attempt is chosen; the file that explains each is named by it. */
-export const balancerTypes = ['predictive', 'peak-ewma', 'least-request', 'round-robin', 'weighted'] as const;
+export const balancerTypes = ['predictive', 'peak-ewma', 'least-request', 'round-robin', 'weighted', 'hash'] as const;
 export type BalancerType = (typeof balancerTypes)[number];
 
 export interface PredictiveKnobs {
@@ -41,8 +42,18 @@ export interface WeightedKnobs {
   readonly errorUtilizationPenalty: number;
 }
 
+/** Requests with the same key go to the same endpoint. What the key is: `hashKey` of the call's options, else … */
+export interface HashKnobs {
+  /** … the value of this request header, else … */
+  readonly header: Switchable<string>;
+  /** … of this cookie. */
+  readonly cookie: Switchable<string>;
+  /** So many times its part of all that is in flight an endpoint may have; beyond, requests go to the next in the order of their key. `off`: to the first, however busy it is. */
+  readonly boundedLoad: Switchable<number>;
+}
+
 /** Which endpoint gets the next attempt. The knobs of all types stand side by side, so that a service may change the type alone. */
-export interface BalancerKnobs extends PredictiveKnobs, PeakEwmaKnobs, LeastRequestKnobs, WeightedKnobs {
+export interface BalancerKnobs extends PredictiveKnobs, PeakEwmaKnobs, LeastRequestKnobs, WeightedKnobs, HashKnobs {
   readonly type: BalancerType;
 }
 
@@ -53,6 +64,7 @@ export const knobsOfBalancer: { readonly [Type in BalancerType]: readonly Exclud
   'least-request': ['choices'],
   'round-robin': [],
   weighted: ['blackoutPeriod', 'weightExpirationPeriod', 'weightUpdatePeriod', 'errorUtilizationPenalty'],
+  hash: ['header', 'cookie', 'boundedLoad'],
 };
 
 const SECOND = 1000;
@@ -68,4 +80,7 @@ export const defaultBalancer = {
   weightExpirationPeriod: 180 * SECOND,
   weightUpdatePeriod: SECOND,
   errorUtilizationPenalty: 1,
+  header: 'off',
+  cookie: 'off',
+  boundedLoad: 1.5,
 } as const satisfies BalancerKnobs;

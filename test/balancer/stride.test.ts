@@ -37,6 +37,12 @@ describe('the stride schedule', () => {
     }
   });
 
+  it('lets those of equal weight miss different rows, so that the heaviest never has two turns in a row where it has half of them', () => {
+    const stride = strideOf([1, 1, 2]);
+    const order = Array.from({ length: 400 }, () => stride.next());
+    for (let turn = 1; turn < order.length; turn += 1) expect(order[turn] === 2).toBe(order[turn - 1] !== 2);
+  });
+
   it('begins with anybody as often as the weights say', () => {
     const first = [0, 0, 0];
     for (let seed = 0; seed < 4_000; seed += 1) first[strideOf([1, 3, 6], seed).next()]! += 1;

@@ -57,6 +57,8 @@ test.each([
   inService('retry: off'),
   inService('balancer: peak-ewma'),
   inService('balancer: { type: predictive, memory: 4 }'),
+  inService('balancer: { type: hash, header: x-user-id, boundedLoad: off }'),
+  inService('balancer: { type: weighted, blackoutPeriod: 5s, errorUtilizationPenalty: 0.5 }'),
   inService('retry: { on: [503, 5xx], replayBodyUpTo: 1.5MiB, budget: { perSuccess: 12.5% } }'),
   inService('discovery: { dns: a.b, port: 80 }'),
   inService('discovery: { file: a.json, refresh: 1s }'),

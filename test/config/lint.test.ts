@@ -24,3 +24,13 @@ test('is told where it was written, once', () => {
 test('retries of retries, which multiply', () => {
   expect(inService('retry: { retryOfRetry: true, maxRetries: 3 }')).toEqual([expect.stringContaining('in a chain of 3 such services one call becomes up to 64 attempts at the last one')]);
 });
+
+test('subsets of each client’s own, where the same key should find the same endpoint', () => {
+  expect(inService('balancer: { type: hash, header: x-user-id }, subset: { strategy: rendezvous }')).toEqual([
+    expect.stringContaining('services.a.subset.strategy: "rendezvous" (expected: subset.strategy off or auto with balancer.type hash'),
+  ]);
+  expect(inService('balancer: hash')).toEqual([]);
+  expect(inService('balancer: hash, subset: off')).toEqual([]);
+  expect(inService('balancer: predictive, subset: { strategy: rendezvous }')).toEqual([]);
+  expect(suspicionsOf('version: 1\ndefaults: { subset: { strategy: load-aware } }\nservices:\n  a: { balancer: hash }\n  b: {}\n')).toEqual([expect.stringContaining('policy.yaml:4:18 services.a.balancer: "hash"')]);
+});

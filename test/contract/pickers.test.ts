@@ -15,6 +15,8 @@ const promises: Record<BalancerType, { readonly comparesLoad: boolean; readonly 
   'least-request': { comparesLoad: true, avoidsFailing: false },
   'round-robin': { comparesLoad: false, avoidsFailing: false },
   weighted: { comparesLoad: false, avoidsFailing: false },
+  // Without a key; with one it looks at neither.
+  hash: { comparesLoad: true, avoidsFailing: true },
 };
 
 const balancerOf = (type: BalancerType) => ({ ...defaultServicePolicy.balancer, type });

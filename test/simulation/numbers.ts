@@ -12,6 +12,7 @@ const figures: Readonly<Record<string, { readonly heading: string; write(value: 
   p99: { heading: 'p99, ms', write: digits },
   p999: { heading: 'p99.9, ms', write: digits },
   busiest: { heading: 'busiest / mean', write: (value) => value.toFixed(2) },
+  crowded: { heading: 'busiest / mean, p99', write: (value) => value.toFixed(2) },
   ejections: { heading: 'ejections', write: (value) => value.toFixed(0) },
 };
 

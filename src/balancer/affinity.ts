@@ -1,0 +1,139 @@
+/**
+ * Affinity: requests with the same key go to the same endpoint, from whichever client they come, as long as it is not asked for more than
+ * its part (`balancer: hash`).
+ *
+ *     order of a key      by hash(key, endpoint), highest first; by weights w: by ln(hash) / w, hash in (0, 1)
+ *     home                the first of it that is there
+ *     taken               the first of it that is untried, has room and is within its bound:
+ *                         in flight + 1 ≤ ⌈ c · (all in flight + 1) · its weight / all weights ⌉, and it may always have a few
+ *
+ * Every key draws its own order of all endpoints, so who leaves gives its own keys to as many others as there are, and moves no other key; who comes
+ * takes its part of everybody's. A retry goes to the next in the order, where the next retry of another client goes as well. It is rendezvous hashing
+ * (Thaler and Ravishankar 1996; weights: Schindelhauer and Schomaker 2005). A ring of points is quicker for thousands of endpoints and less
+ * even, Maglev's table more even and moves half as many keys again.
+ *
+ * Keys are not equally popular, and without a bound whoever has the most popular one has almost four times the mean in flight. With c = 1.5 it has one
+ * and a half times the mean, and eight of ten requests still go home (test/simulation/sticky-keys.test.ts). Consistent hashing with bounded loads is Mirrokni,
+ * Thorup and Zadimoghaddam's (2016). Those in flight are this process's: where all clients have about the same keys, what each of them keeps within bounds is.
+ *
+ * The trade: it looks at no latency, so a slow endpoint keeps its keys until it is full or ejected. Whoever has no key is served as by `predictive`.
+ * A home is found by looking at all endpoints once, and remembered for a few thousand keys.
+ */
+import type { Millis } from '../core/clock.ts';
+import type { HashKnobs } from '../core/balancer-policy.ts';
+import type { Tried } from '../core/tried.ts';
+import { IN_FLIGHT, WEIGHT } from './figures.ts';
+import { hashKeyOf } from './hash-key.ts';
+import { hash, mix } from './hash.ts';
+import { rank, type Candidate, type Picker, type PickRequest } from './picker.ts';
+import type { Shares } from './shares.ts';
+
+/** A power of two. */
+const REMEMBERED = 4096;
+/** In flight to one endpoint at any rate: of a handful of requests in flight two at one place are no crowd, and a bound of 1 would send every third away. */
+const ALWAYS = 2;
+const NOBODY = -1;
+
+export class Affinity<Some extends Candidate> implements Picker<Some> {
+  readonly #knobs: () => HashKnobs;
+  readonly #shares: Shares;
+  /** Picks for requests without a key. */
+  readonly #others: Picker<Some>;
+  #candidates: readonly Some[] = [];
+  /** By place. */
+  #hashes = new Uint32Array(0);
+  #even = true;
+  #weights = 1;
+  /** By some bits of a key's hash: the hash, and the place of its home. */
+  readonly #keys = new Uint32Array(REMEMBERED);
+  readonly #homes = new Int32Array(REMEMBERED).fill(NOBODY);
+
+  /** Knobs are asked for when they are used, so a policy reload is felt at once and forgets nothing. */
+  constructor(knobs: () => HashKnobs, shares: Shares, others: Picker<Some>) {
+    this.#knobs = knobs;
+    this.#shares = shares;
+    this.#others = others;
+  }
+
+  use(candidates: readonly Some[], now: Millis): void {
+    this.#candidates = candidates;
+    this.#hashes = Uint32Array.from(candidates, ({ key }) => hash(key));
+    this.#even = candidates.every(({ figures }) => figures[WEIGHT] === candidates[0]!.figures[WEIGHT]);
+    this.#weights = candidates.reduce((sum, { figures }) => sum + figures[WEIGHT]!, 0);
+    this.#homes.fill(NOBODY);
+    this.#others.use(candidates, now);
+  }
+
+  /** As for a request without a key; with one, nothing is compared but hashes. */
+  load(candidate: Some, now: Millis): number {
+    return this.#others.load(candidate, now);
+  }
+
+  succeeded(candidate: Some, now: Millis): void {
+    this.#others.succeeded?.(candidate, now);
+  }
+
+  pick(request: PickRequest, room: number, now: Millis): Some | undefined {
+    const candidates = this.#candidates;
+    if (candidates.length < 2) return candidates[0];
+    const knobs = this.#knobs();
+    const key = hashKeyOf(request, knobs);
+    if (key === undefined) return this.#others.pick(request, room, now);
+    const hashed = hash(key);
+    const { tried } = request;
+    const bound = knobs.boundedLoad === 'off' ? Infinity : knobs.boundedLoad * (this.#shares.inFlight + 1);
+    const home = this.#home(hashed);
+    return distance(candidates[home]!, tried, room, this.#mayHave(home, bound)) === 0 ? candidates[home] : candidates[this.#nearest(hashed, tried, room, bound)];
+  }
+
+  /** Where all requests with this key would go, were there nothing else. */
+  #home(hashed: number): number {
+    const slot = hashed % REMEMBERED;
+    if (this.#keys[slot] !== hashed || this.#homes[slot] === NOBODY) {
+      this.#keys[slot] = hashed;
+      this.#homes[slot] = this.#first(hashed);
+    }
+    return this.#homes[slot]!;
+  }
+
+  #first(hashed: number): number {
+    let first = 0;
+    for (let place = 1; place < this.#candidates.length; place += 1) if (this.#goesBefore(place, first, hashed)) first = place;
+    return first;
+  }
+
+  /** Of those that are best off the first in the order of the key. */
+  #nearest(hashed: number, tried: Tried, room: number, bound: number): number {
+    const candidates = this.#candidates;
+    let nearest = 0;
+    let least = Infinity;
+    for (let place = 0; place < candidates.length; place += 1) {
+      const own = distance(candidates[place]!, tried, room, this.#mayHave(place, bound));
+      if (own > least || (own === least && !this.#goesBefore(place, nearest, hashed))) continue;
+      nearest = place;
+      least = own;
+    }
+    return nearest;
+  }
+
+  #goesBefore(place: number, other: number, hashed: number): boolean {
+    const own = this.#nearness(place, hashed);
+    const others = this.#nearness(other, hashed);
+    // Equals are ordered by key, so that the order of the candidates never matters.
+    return own === others ? this.#candidates[place]!.key < this.#candidates[other]!.key : own > others;
+  }
+
+  #nearness(place: number, hashed: number): number {
+    const mixed = mix(hashed, this.#hashes[place]!);
+    return this.#even ? mixed : Math.log((mixed + 0.5) / 2 ** 32) / this.#candidates[place]!.figures[WEIGHT]!;
+  }
+
+  #mayHave(place: number, bound: number): number {
+    return Math.max(Math.ceil((bound * this.#candidates[place]!.figures[WEIGHT]!) / this.#weights), ALWAYS);
+  }
+}
+
+/** 0 is best: as the contract of pickers has it, and of equals within the bound before beyond it. */
+function distance(candidate: Candidate, tried: Tried, room: number, mayHave: number): number {
+  return 2 * rank(candidate, tried, room) + (candidate.figures[IN_FLIGHT]! < mayHave ? 0 : 1);
+}
