@@ -30,6 +30,7 @@ import type { Entry } from './routing/table.ts';
 import type { RunningRoute } from './running-route.ts';
 import type { RunningService, ServiceSnapshot } from './running-service.ts';
 import { Gauges } from './telemetry/gauges.ts';
+import { isTracing } from './telemetry/spans.ts';
 import { Services } from './services.ts';
 import { MeshDispatcher, type Caller, type IncomingRequest, type MeshPort, type UndiciDispatcher } from './transport/mesh-dispatcher.ts';
 import { meshFetch, type MeshFetch } from './transport/mesh-fetch.ts';
@@ -137,6 +138,9 @@ export class MeshClient {
     const port: MeshPort = {
       send: (request, callOptions, cancellation, elapsed, caller) => this.#send(request, callOptions, cancellation, elapsed, caller),
       passthrough: (scheme, authority) => this.#directly(scheme, authority),
+      get countsHops() {
+        return isTracing();
+      },
       get passesThrough() {
         return policy.loaded.policy.unknownHosts === 'passthrough';
       },
@@ -293,6 +297,7 @@ export class MeshClient {
       const way = running.route(request);
       route = way?.route;
       call = this.#call(running, way, request, options, cancellation, elapsed);
+      if (caller.hops !== undefined) call.hops = caller.hops;
     } catch (error) {
       return this.#refuse(caller, error);
     }

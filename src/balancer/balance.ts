@@ -10,7 +10,7 @@ import { MeshError } from '../core/errors.ts';
 import { classifyError, classifyReply, type Outcome } from '../core/outcome.ts';
 import type { Cluster } from './cluster.ts';
 import { loadReportOf } from './load-report.ts';
-import type { Ticket } from './node.ts';
+import type { EjectionState, Node, Ticket } from './node.ts';
 
 /**
  * Waits for the first answer of discovery where there was none. Rejects with DISCOVERY_FAILED or NO_ENDPOINTS, and with
@@ -22,21 +22,28 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock): S
   function send(attempt: Attempt): Promise<Reply> {
     const { call } = attempt;
     const node = cluster.pick(call);
+    attempt.endpoint = node?.endpoint;
+    call.witness?.picked(attempt, { endpoint: node?.key, state: node?.ejection.kind ?? 'available', panic: cluster.panic, candidates: () => cluster.snapshot() });
     if (node === undefined) return Promise.reject(explained(cluster.none(), attempt));
     call.tried.add(node.key);
-    attempt.endpoint = node.endpoint;
     const ticket = node.begin(call.route);
     // Not awaited: that costs twice as much, for every request there is.
     return promised(transported, attempt).then(
       (reply) => {
         node.report = loadReportOf(reply, clock) ?? node.report;
         const outcome = classifyReply(reply, clock.wall());
-        if (outcome.kind !== 'success') ticket.settle(outcome, attempt.uploadedAt);
+        if (outcome.kind !== 'success') {
+          const before = node.ejection;
+          ticket.settle(outcome, attempt.uploadedAt);
+          tellEjection(attempt, node, before);
+        }
         reply.watch(new Delivery(ticket, attempt));
         return reply;
       },
       (error: unknown) => {
+        const before = node.ejection;
         ticket.settle(verdict(error, ticket, attempt));
+        tellEjection(attempt, node, before);
         ticket.release();
         if (error instanceof MeshError && error.code === 'CONNECT_FAILED') cluster.refresh('connect-error');
         throw explained(error, attempt, node.key);
@@ -81,6 +88,12 @@ class Delivery implements ReplyObserver {
     this.#ticket.settle(success, this.#attempt.uploadedAt);
     this.#ticket.release();
   }
+}
+
+function tellEjection(attempt: Attempt, { ejection }: Node, before: EjectionState): void {
+  const { witness, policy } = attempt.call;
+  if (witness === undefined || ejection === before || ejection.kind !== 'ejected') return;
+  witness.ejected(attempt, ejection.reason, policy.outlier !== 'off' && policy.outlier.mode === 'enforce');
 }
 
 /**

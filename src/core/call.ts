@@ -12,6 +12,7 @@ import type { Endpoint } from './endpoint.ts';
 import type { DeadlineSource, MeshError } from './errors.ts';
 import type { ServicePolicy } from './policy.ts';
 import type { TriedEndpoints } from './tried.ts';
+import type { Witness } from './witness.ts';
 
 export type Service<Subject> = (subject: Subject) => Promise<Reply>;
 export type Layer<Subject> = (next: Service<Subject>) => Service<Subject>;
@@ -95,6 +96,12 @@ export interface RequestBody {
   release(): void;
 }
 
+/** The calls of one fetch, from redirect to redirect, and what they have in common. */
+export interface Hops {
+  /** Attempts that were sent for it so far. */
+  sent: number;
+}
+
 export interface Call {
   readonly service: string;
   readonly policy: ServicePolicy;
@@ -119,6 +126,10 @@ export interface Call {
   readonly tried: TriedEndpoints;
   /** The error in whose place the caller got his fallback. */
   fellBack?: MeshError;
+  /** Requests that one fetch becomes on its way through redirects; undefined where nobody counts them. */
+  hops?: Hops;
+  /** Who hears what is decided about it; undefined for most. */
+  witness?: Witness;
   /** What telemetry keeps with the call; nobody else looks. */
   trace?: unknown;
   /** Who hears of its result (result-watch.ts); nobody else looks. */
@@ -163,6 +174,8 @@ export interface ReplyObserver {
  */
 export interface Reply {
   readonly status: number;
+  /** HTTP version that it came over; `1.1` where it does not say. */
+  readonly protocol?: string;
   /** First value of a header; the name in lower case. */
   header(name: string): string | undefined;
   watch(observer: ReplyObserver): void;

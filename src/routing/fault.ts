@@ -46,6 +46,7 @@ export function faults(deps: FaultDeps): Layer<Attempt> {
       const delay = asked.delay ?? (drawn(knobs.delay?.percent, random) ? knobs.delay!.duration : undefined);
       const abort = asked.abort ?? (drawn(knobs.abort?.percent, random) ? knobs.abort!.with : undefined);
       if (delay === undefined && abort === undefined) return next(attempt);
+      attempt.call.witness?.faulted(attempt, delay, abort);
       emit('fault.injected', { service, route, attempt: attempt.number, delay, abort });
       const go = (): Promise<Reply> => (abort === undefined ? next(attempt) : aborted(attempt, abort));
       return delay === undefined ? go() : slowed(clock, delay, attempt).then(go);

@@ -43,7 +43,7 @@ export function measureAttempts({ clock }: { readonly clock: Clock }): Layer<Att
       const key = request.scheme + request.authority;
       let server = servers.get(key);
       if (server === undefined) {
-        server = serviceAttribute(service) === OTHER || servers.size >= SERVERS_AT_MOST ? unnamed : serverOf(request);
+        server = serviceAttribute(service) === OTHER || servers.size >= SERVERS_AT_MOST ? unnamed(request.scheme) : serverOf(request);
         if (servers.size < SERVERS_AT_MOST) servers.set(key, server);
       }
       const measured = new RequestDuration(attempt, server, present, clock);
@@ -55,7 +55,11 @@ export function measureAttempts({ clock }: { readonly clock: Clock }): Layer<Att
 
 /** A service has some hosts, each with a port or two; where a pattern stands for them, there is no end of them. */
 const SERVERS_AT_MOST = 100;
-const unnamed: Server = { address: OTHER, port: 0 };
+
+/** Ports may come from outside as well. */
+function unnamed(scheme: string): Server {
+  return { address: OTHER, port: scheme === 'https' ? 443 : 80 };
+}
 
 /** From a beginning to an end that is told from clean-up. */
 abstract class Duration implements ReplyObserver {
@@ -115,7 +119,7 @@ class RequestDuration extends Duration {
     attributes['http.request.method'] = knownMethod(this.#attempt.call.request.method);
     if (status !== undefined) attributes['http.response.status_code'] = status;
     attributes['server.address'] = address;
-    if (port !== 0) attributes['server.port'] = port;
+    attributes['server.port'] = port;
     this.#instruments.requestDuration.record(duration / 1000, attributes, attemptContext(this.#attempt) ?? ROOT_CONTEXT);
   }
 }

@@ -25,8 +25,8 @@ export function knownMethod(method: string): string {
 }
 
 /** What is known before the attempt is sent. */
-export function requestAttributes(attempt: Attempt): Attributes {
-  const { request } = attempt.call;
+export function requestAttributes({ call, number }: Attempt): Attributes {
+  const { request, hops } = call;
   const { address, port } = serverOf(request);
   const method = knownMethod(request.method);
   const attributes: Attributes = {
@@ -36,7 +36,8 @@ export function requestAttributes(attempt: Attempt): Attributes {
     'url.full': fullUrl(request),
   };
   if (method !== request.method) attributes['http.request.method_original'] = request.method;
-  if (attempt.number > 1) attributes['http.request.resend_count'] = attempt.number - 1;
+  const resent = hops === undefined ? number - 1 : hops.sent++;
+  if (resent > 0) attributes['http.request.resend_count'] = resent;
   if (request.upgrade !== undefined) attributes['network.protocol.name'] = request.upgrade.toLowerCase();
   return attributes;
 }

@@ -1,7 +1,7 @@
 /**
  * What telemetry keeps with a call and with its attempts: their spans, for whoever has something to say about them. Nobody else looks.
  */
-import type { Context, Span } from '@opentelemetry/api';
+import { ProxyTracerProvider, trace, type Context, type Span } from '@opentelemetry/api';
 import type { Attempt, Call } from '../core/call.ts';
 
 export interface CallTrace {
@@ -9,6 +9,12 @@ export interface CallTrace {
   readonly span: Span | undefined;
   /** With the call's span in it. */
   readonly context: Context;
+}
+
+/** Whether there is an SDK that could record. */
+export function isTracing(): boolean {
+  const provider = trace.getTracerProvider();
+  return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer('inmesh') !== undefined;
 }
 
 export function traceOf(call: Call): CallTrace | undefined {

@@ -1,7 +1,7 @@
 /**
  * Tracing: one INTERNAL span for what the user asked, under it one CLIENT span for each try, as OpenTelemetry's HTTP conventions
- * want it (a resend is a span of its own, and nothing around them poses as another HTTP request). Both last to the end of the body; where the
- * caller leaves before, or a retry takes the reply's place, to the headers: what comes after is clean-up, and the conventions want none of it.
+ * want it (a resend is a span of its own, and nothing around them poses as another HTTP request). Both last to the end of the body
+ * (recorded-span.ts), and what was decided in between is in the events of the call's (span-events.ts).
  *
  *     call reviews                      INTERNAL   inmesh.service, inmesh.attempts, inmesh.outcome
  *       ├─ GET   503                    CLIENT     network.peer.address = 10.0.0.1
@@ -16,13 +16,14 @@
  */
 import { channel } from 'node:diagnostics_channel';
 import {
-  context, createContextKey, propagation, SpanKind, SpanStatusCode, trace, type Context, type Span, type SpanOptions, type TextMapSetter, type Tracer,
+  context, createContextKey, propagation, SpanKind, trace, type Context, type Span, type SpanOptions, type TextMapSetter, type Tracer,
 } from '@opentelemetry/api';
-import type { Attempt, Call, Layer, Reply, ReplyObserver, Service } from '../core/call.ts';
-import type { Clock, Millis } from '../core/clock.ts';
-import { MeshError } from '../core/errors.ts';
-import { classifyReply, type OutcomeKind } from '../core/outcome.ts';
-import { errorType, outcomeOf, requestAttributes, spanName } from './http-attributes.ts';
+import type { Attempt, Call, Layer, Reply, Service } from '../core/call.ts';
+import type { Clock } from '../core/clock.ts';
+import { classifyReply } from '../core/outcome.ts';
+import { requestAttributes, spanName } from './http-attributes.ts';
+import { RecordedAttempt, RecordedCall } from './recorded-span.ts';
+import { SpanEvents } from './span-events.ts';
 import { traceOf, type CallTrace } from './spans.ts';
 
 export { forgetOrigin, ignoreRequestHook, rememberOrigin } from './origins.ts';
@@ -89,6 +90,7 @@ function send(attempt: Attempt, within: Context, ownSpan: boolean, next: Service
 
 async function recordCall(call: Call, span: Span, parent: Context, next: Service<Call>, clock: Clock): Promise<Reply> {
   call.trace = { span, context: trace.setSpan(parent, span) } satisfies CallTrace;
+  call.witness = new SpanEvents(span);
   const recorded = new RecordedCall(call, span, clock);
   try {
     const reply = await next(call);
@@ -116,117 +118,4 @@ async function recordAttempt(attempt: Attempt, callTrace: CallTrace, next: Servi
     recorded.failed(error);
     throw error;
   }
-}
-
-/** A span that lasts to the end of the body; where that is only clean-up, to the headers. */
-abstract class Recorded implements ReplyObserver {
-  protected readonly span: Span;
-  readonly #clock: Clock;
-  #answeredAt: Millis = 0;
-  #discarded = false;
-
-  constructor(span: Span, clock: Clock) {
-    this.span = span;
-    this.#clock = clock;
-  }
-
-  discarded(): void {
-    this.#discarded = true;
-  }
-
-  /** The headers have come. */
-  protected follow(reply: Reply): void {
-    this.#answeredAt = this.#clock.now();
-    reply.watch(this);
-  }
-
-  end(error: MeshError | undefined): void {
-    this.describe(error);
-    const cleanUp = this.#discarded || error?.outcome === 'cancelled';
-    // The SDK takes numbers of performance.now() for what they are.
-    if (cleanUp) this.span.end(this.#answeredAt);
-    else this.span.end();
-  }
-
-  failed(error: unknown): void {
-    this.describe(error);
-    this.span.end();
-  }
-
-  protected abstract describe(error: unknown): void;
-}
-
-class RecordedCall extends Recorded {
-  readonly #call: Call;
-  #outcome: OutcomeKind = 'success';
-  #status: number | undefined;
-
-  constructor(call: Call, span: Span, clock: Clock) {
-    super(span, clock);
-    this.#call = call;
-  }
-
-  replied(reply: Reply, outcome: OutcomeKind): void {
-    this.#outcome = outcome;
-    this.#status = reply.status;
-    this.follow(reply);
-  }
-
-  protected describe(error: unknown): void {
-    const { span } = this;
-    if (error !== undefined) this.#outcome = outcomeOf(error);
-    const { fellBack } = this.#call;
-    if (fellBack !== undefined) {
-      span.setAttribute('inmesh.fallback', errorType(fellBack));
-      // The caller was served; what the mesh could do for him is what it is.
-      if (error === undefined) this.#outcome = fellBack.outcome;
-    }
-    span.setAttribute('inmesh.attempts', this.#call.attempts);
-    span.setAttribute('inmesh.outcome', this.#outcome);
-    if (error instanceof MeshError && error.shedBy !== undefined) span.setAttribute('inmesh.shed.by', error.shedBy);
-    // A 404 is work done. That the CLIENT span below calls it an error is the convention for those, not for this one.
-    if (error !== undefined) markThrown(span, error);
-    else if (this.#outcome !== 'success' && fellBack === undefined) markStatus(span, this.#status!);
-  }
-}
-
-class RecordedAttempt extends Recorded {
-  readonly #attempt: Attempt;
-  #failedStatus: number | undefined;
-
-  constructor(attempt: Attempt, span: Span, clock: Clock) {
-    super(span, clock);
-    this.#attempt = attempt;
-  }
-
-  replied(reply: Reply): void {
-    this.span.setAttribute('http.response.status_code', reply.status);
-    if (reply.status >= 400) this.#failedStatus = reply.status;
-    this.follow(reply);
-  }
-
-  protected describe(error: unknown): void {
-    const { span } = this;
-    const { endpoint } = this.#attempt;
-    if (endpoint !== undefined) {
-      span.setAttribute('network.peer.address', endpoint.host);
-      span.setAttribute('network.peer.port', endpoint.port);
-    }
-    // What the server said stands, also where the body was not read to its end.
-    if (this.#failedStatus !== undefined) markStatus(span, this.#failedStatus);
-    else if (error !== undefined) markThrown(span, error);
-  }
-}
-
-/** No description: the status code says it. */
-function markStatus(span: Span, status: number): void {
-  span.setAttribute('error.type', String(status));
-  span.setStatus({ code: SpanStatusCode.ERROR });
-}
-
-/** A caller who left is no error, of nobody. */
-function markThrown(span: Span, error: unknown): void {
-  if (outcomeOf(error) === 'cancelled') return;
-  span.setAttribute('error.type', errorType(error));
-  span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) });
 }

@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { stringify } from 'node:querystring';
 import type { Dispatcher as UndiciDispatcher } from 'undici';
 import { signalsOf } from '../core/ambient.ts';
-import type { CallOptions, HeaderList, MeshRequest, Reply } from '../core/call.ts';
+import type { CallOptions, HeaderList, Hops, MeshRequest, Reply } from '../core/call.ts';
 import { CallerSignals, isSignal } from '../core/caller-signal.ts';
 import { Cancellation } from '../core/cancellation.ts';
 import type { Millis } from '../core/clock.ts';
@@ -30,6 +30,8 @@ export interface MeshPort {
   passthrough(scheme: 'http' | 'https', authority: string): UndiciDispatcher | undefined;
   /** Whether there are any such hosts. */
   readonly passesThrough: boolean;
+  /** Whether anybody wants to know which requests were redirected to which. */
+  readonly countsHops: boolean;
   /** `timeout`: how long to wait for what is in flight; the client's own default where nobody says. */
   close(timeout?: Millis): Promise<void>;
   now(): Millis;
@@ -37,6 +39,8 @@ export interface MeshPort {
 
 /** Whoever waits for a call's result; told once. */
 export interface Caller {
+  /** Of the fetch that the call is made for, where it is known. */
+  readonly hops: Hops | undefined;
   replied(reply: Reply): void;
   failed(error: unknown): void;
 }
@@ -59,6 +63,11 @@ export class MeshDispatcher extends Dispatcher {
 
   override dispatch(options: MeshDispatchOptions, handler: UndiciDispatcher.DispatchHandler): boolean {
     return dispatchThrough(this[port], options, handler);
+  }
+
+  /** A fetch is to have a dispatcher of its own, by which its redirects are known. */
+  get countsHops(): boolean {
+    return this[port].countsHops;
   }
 
   /** Some requests may leave it as they came, to hosts that are none of the mesh's. */
@@ -99,6 +108,7 @@ export class CallDispatcher extends Dispatcher {
   /** One for all hops: they are the same work, wherever it is done in the end. */
   minted: string | undefined;
   readonly mint = (): string => (this.minted ??= randomUUID());
+  readonly hops: Hops = { sent: 0 };
 
   /** The controller is aborted where the caller's signal ends the call, so that a fetch which has its response learns why. */
   constructor(mesh: MeshDispatcher, callOptions: CallOptions, controller: AbortController | undefined) {
@@ -120,7 +130,7 @@ export class CallDispatcher extends Dispatcher {
       const { idempotencyKey: _, ...others } = mesh;
       mesh = others;
     }
-    return dispatchThrough(this[port], { ...options, mesh }, handler, { elapsed: now - this.first.at, mint: this.mint, controller: this.controller });
+    return dispatchThrough(this[port], { ...options, mesh }, handler, { elapsed: now - this.first.at, mint: this.mint, controller: this.controller, hops: this.hops });
   }
 }
 
@@ -131,9 +141,11 @@ interface Hop {
   /** The key that is the same for all of them. */
   readonly mint: () => string;
   readonly controller: AbortController | undefined;
+  /** Undefined where nobody follows redirects. */
+  readonly hops: Hops | undefined;
 }
 
-const onlyHop: Hop = { elapsed: 0, mint: randomUUID, controller: undefined };
+const onlyHop: Hop = { elapsed: 0, mint: randomUUID, controller: undefined, hops: undefined };
 
 /** Always true: it never asks the caller to hold back, for what is too much waits in the policy's bounded queue or fails there. */
 function dispatchThrough(mesh: MeshPort, options: MeshDispatchOptions, handler: UndiciDispatcher.DispatchHandler, hop: Hop = onlyHop): boolean {
@@ -148,7 +160,7 @@ function dispatchThrough(mesh: MeshPort, options: MeshDispatchOptions, handler: 
   }
   const direct = mesh.passthrough(request.scheme, request.authority);
   if (direct !== undefined) return direct.dispatch(options, handler);
-  new CallerCall(sink).run(mesh, request, withKey(options.mesh ?? noOptions, request, hop.mint), hop);
+  new CallerCall(sink, hop.hops).run(mesh, request, withKey(options.mesh ?? noOptions, request, hop.mint), hop);
   return true;
 }
 
@@ -164,13 +176,15 @@ function withKey(options: CallOptions, { headers }: IncomingRequest, mint: () =>
 
 /** The caller's end of a call: starts it, may leave it, is told its end. */
 class CallerCall implements CallControl, Caller {
+  readonly hops: Hops | undefined;
   readonly #sink: CallerSink;
   readonly #cancellation = new Cancellation();
   #tied: CallerSignals | undefined;
   #left: MeshError | undefined;
 
-  constructor(sink: CallerSink) {
+  constructor(sink: CallerSink, hops: Hops | undefined) {
     this.#sink = sink;
+    this.hops = hops;
   }
 
   run(mesh: MeshPort, request: IncomingRequest, options: CallOptions, { elapsed, controller }: Hop): void {

@@ -18,7 +18,7 @@ export function meshFetch(dispatcher: MeshDispatcher, builtin: typeof fetch = gl
     const signals = signalsOf(signal);
     const controller = dispatcher.passesThrough || signals.length === 0 ? undefined : new AbortController();
     const plain = init?.mesh === undefined || init.mesh === null;
-    const through = plain && controller === undefined ? dispatcher : new CallDispatcher(dispatcher, signal === undefined ? (init?.mesh ?? {}) : { ...init!.mesh, signal }, controller);
+    const through = plain && controller === undefined && !dispatcher.countsHops ? dispatcher : new CallDispatcher(dispatcher, signal === undefined ? (init?.mesh ?? {}) : { ...init!.mesh, signal }, controller);
     const own = controller === undefined ? {} : { signal: controller.signal };
     const fired = signals.find(({ aborted }) => aborted);
     if (fired !== undefined) controller?.abort(fired.reason);

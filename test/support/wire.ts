@@ -41,6 +41,7 @@ export function wire(target: { host: string; port: number; alternate?: string },
     },
     passthrough: () => undefined,
     passesThrough: false,
+    countsHops: false,
     now: () => systemClock.now(),
     close,
   });

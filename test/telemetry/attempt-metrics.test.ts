@@ -1,8 +1,9 @@
-import { context, ROOT_CONTEXT, trace, type Span } from '@opentelemetry/api';
+import { ROOT_CONTEXT, type Span } from '@opentelemetry/api';
 import { tracing } from '@opentelemetry/sdk-node';
 import { describe, expect, it } from 'vitest';
 import type { MetricName } from '../../src/core/metrics.ts';
 import { attemptTelemetry } from '../../src/telemetry/attempt-metrics.ts';
+import { SpanEvents } from '../../src/telemetry/span-events.ts';
 import { fakeCall } from '../support/fake-call.ts';
 import { MetricSdk, points } from '../support/metric-sdk.ts';
 
@@ -34,7 +35,7 @@ describe('what is said of a call’s further attempts', () => {
     const span = tracer.startSpan('call reviews', {}, ROOT_CONTEXT) as Span & tracing.ReadableSpan;
     const call = fakeCall();
     call.attempts = 1;
-    call.trace = { span, context: trace.setSpan(context.active(), span) };
+    call.witness = new SpanEvents(span);
     attemptTelemetry('retry').again(call, true);
     attemptTelemetry('hedge').suppressed(call, 'budget', false);
     attemptTelemetry('retry').suppressed(fakeCall(), 'budget', true);

@@ -108,7 +108,7 @@ describe('metrics', () => {
       [{ 'http.request.method': 'GET', 'http.response.status_code': 503, 'error.type': '503', ...server }, 1],
       [{ 'http.request.method': 'GET', 'http.response.status_code': 200, ...server }, 1],
       [{ 'http.request.method': '_OTHER', 'http.response.status_code': 404, 'error.type': '404', ...server }, 1],
-      [{ 'http.request.method': 'GET', 'http.response.status_code': 200, 'server.address': '_OTHER' }, 1],
+      [{ 'http.request.method': 'GET', 'http.response.status_code': 200, 'server.address': '_OTHER', 'server.port': 80 }, 1],
     ]);
     expect(points(gathered, 'inmesh.call.duration')).toEqual([
       [{ 'inmesh.service': 'reviews', 'inmesh.outcome': 'success' }, 2],

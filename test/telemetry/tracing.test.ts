@@ -101,7 +101,7 @@ describe('spans', () => {
     };
     expect(attempts.map((span) => span.attributes)).toEqual([
       { ...common, 'error.type': 'connect_failed' },
-      { ...common, 'http.request.resend_count': 1, 'http.response.status_code': 200 },
+      { ...common, 'http.request.resend_count': 1, 'http.response.status_code': 200, 'network.protocol.version': '1.1' },
     ]);
     expect(attempts.map((span) => span.status.code)).toEqual([SpanStatusCode.ERROR, SpanStatusCode.UNSET]);
   });
