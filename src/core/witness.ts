@@ -4,9 +4,8 @@
  *
  * Events (events.ts) tell the same to everybody else, without the call.
  */
-import type { Attempt } from './call.ts';
 import type { Millis } from './clock.ts';
-import type { EndpointKey } from './endpoint.ts';
+import type { Endpoint, EndpointKey } from './endpoint.ts';
 import type { EjectionReason } from './events.ts';
 import type { PanicMode } from './policy.ts';
 
@@ -33,14 +32,22 @@ export interface Pick {
   readonly candidates: () => readonly PickCandidate[];
 }
 
+/** What of an attempt a witness sees. */
+export interface WitnessedAttempt {
+  /** 1 for the first. */
+  readonly number: number;
+  /** Undefined: none was picked yet. */
+  readonly endpoint: Endpoint | undefined;
+}
+
 /** None of these may throw. */
 export interface Witness {
   /** Where an attempt goes. */
-  picked(attempt: Attempt, pick: Pick): void;
+  picked(attempt: WitnessedAttempt, pick: Pick): void;
   /** What came of an attempt took its endpoint out of use; it would have, where it is not enforced. */
-  ejected(attempt: Attempt, reason: EjectionReason, enforced: boolean): void;
+  ejected(attempt: WitnessedAttempt, reason: EjectionReason, enforced: boolean): void;
   /** An attempt was delayed or aborted on purpose. */
-  faulted(attempt: Attempt, delay: Millis | undefined, abort: number | 'reset' | undefined): void;
+  faulted(attempt: WitnessedAttempt, delay: Millis | undefined, abort: number | 'reset' | undefined): void;
   /** Another attempt begins, or is scheduled; it would, where it is not enforced. */
   again(what: Another, attempt: number, enforced: boolean): void;
   /** Another attempt was wanted and is not made; where it is not enforced, it is made, and would not be. */

@@ -9,10 +9,9 @@
  *     inmesh.fault                         the attempt was delayed or aborted on purpose: inmesh.fault.delay (s), inmesh.fault.abort
  */
 import type { Attributes, Span } from '@opentelemetry/api';
-import type { Attempt } from '../core/call.ts';
 import type { Millis } from '../core/clock.ts';
 import type { EjectionReason } from '../core/events.ts';
-import type { Another, Pick, Witness } from '../core/witness.ts';
+import type { Another, Pick, Witness, WitnessedAttempt } from '../core/witness.ts';
 import { would } from './attempt-metrics.ts';
 
 export class SpanEvents implements Witness {
@@ -22,16 +21,16 @@ export class SpanEvents implements Witness {
     this.#span = span;
   }
 
-  picked(attempt: Attempt, { state, panic }: Pick): void {
+  picked(attempt: WitnessedAttempt, { state, panic }: Pick): void {
     if (panic !== false) this.#span.addEvent('inmesh.panic', { 'inmesh.attempt': attempt.number, ...(panic === 'observed' ? would(false) : { 'inmesh.panic.mode': panic }) });
     if (state !== 'available') this.#span.addEvent('inmesh.ejection.hit', { 'inmesh.attempt': attempt.number, 'inmesh.state': state, ...peer(attempt) });
   }
 
-  ejected(attempt: Attempt, reason: EjectionReason, enforced: boolean): void {
+  ejected(attempt: WitnessedAttempt, reason: EjectionReason, enforced: boolean): void {
     this.#span.addEvent('inmesh.ejection', { 'inmesh.attempt': attempt.number, 'inmesh.reason': reason, ...peer(attempt), ...would(enforced) });
   }
 
-  faulted(attempt: Attempt, delay: Millis | undefined, abort: number | 'reset' | undefined): void {
+  faulted(attempt: WitnessedAttempt, delay: Millis | undefined, abort: number | 'reset' | undefined): void {
     const attributes: Attributes = { 'inmesh.attempt': attempt.number };
     if (delay !== undefined) attributes['inmesh.fault.delay'] = delay / 1000;
     if (abort !== undefined) attributes['inmesh.fault.abort'] = String(abort);
@@ -47,6 +46,6 @@ export class SpanEvents implements Witness {
   }
 }
 
-function peer({ endpoint }: Attempt): Attributes {
+function peer({ endpoint }: WitnessedAttempt): Attributes {
   return endpoint === undefined ? {} : { 'network.peer.address': endpoint.host, 'network.peer.port': endpoint.port };
 }
