@@ -12,6 +12,7 @@ import type { Attempt, Call, Layer, Reply, ReplyObserver } from '../core/call.ts
 import type { Clock, Millis } from '../core/clock.ts';
 import type { MeshError } from '../core/errors.ts';
 import { classifyReply, type OutcomeKind } from '../core/outcome.ts';
+import { watchResult } from '../core/result-watch.ts';
 import { errorType, knownMethod, outcomeOf, serverOf, type Server } from './http-attributes.ts';
 import { instruments, type Instruments } from './instruments.ts';
 import { OTHER, serviceAttribute } from './service-attribute.ts';
@@ -25,8 +26,7 @@ export function measureCalls({ clock }: { readonly clock: Clock }): Layer<Call> 
       if (present === undefined) return next(call);
       const measured = new CallDuration(call, present, clock);
       const result = next(call);
-      // Beside the result, not in its way: whoever awaits it is not made to wait for this.
-      result.then(measured.replied, measured.failed);
+      watchResult(call, result, measured);
       return result;
     };
 }
@@ -48,7 +48,8 @@ export function measureAttempts({ clock }: { readonly clock: Clock }): Layer<Att
       }
       const measured = new RequestDuration(attempt, server, present, clock);
       const result = next(attempt);
-      result.then(measured.replied, measured.failed);
+      // Beside the result, not in its way: whoever awaits it is not made to wait for this.
+      result.then((reply) => measured.replied(reply), (error: unknown) => measured.failed(error));
       return result;
     };
 }
@@ -74,14 +75,16 @@ abstract class Duration implements ReplyObserver {
     this.#startedAt = startedAt;
   }
 
-  readonly replied = (reply: Reply): void => {
+  replied(reply: Reply): void {
     this.status = reply.status;
     this.#answeredAt = this.clock.now();
     this.answered(reply);
     reply.watch(this);
-  };
+  }
 
-  readonly failed = (error: unknown): void => this.record(this.clock.now() - this.#startedAt, error);
+  failed(error: unknown): void {
+    this.record(this.clock.now() - this.#startedAt, error);
+  }
 
   discarded(): void {
     this.#discarded = true;
