@@ -121,7 +121,7 @@ export class Retries {
     const budget = new RetryBudget(() => budgetKnobs(knobs().retry));
     this.#budget = budget;
     const hedging = new Hedging({ service, clock, timeouts, budget, emit, observer: attemptTelemetry('hedge'), elsewhere });
-    this.send = retry({ clock, random, budget, emit, observer: attemptTelemetry('retry'), hedging })(attempt);
+    this.send = retry({ clock, random, budget, emit, observer: attemptTelemetry('retry'), elsewhere, hedging })(attempt);
   }
 
   /** Retries that could be paid for now. */

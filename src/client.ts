@@ -7,6 +7,7 @@ import { LazyAdmin } from './admin/lazy.ts';
 import type { AdminHandler, AdminOptions, AdminServer } from './admin/options.ts';
 import { checkCallOptions, checkContext } from './config/call-options.ts';
 import { parseDuration } from './config/duration.ts';
+import type { LoadedPolicy } from './config/load-policy.ts';
 import { PolicyInForce, type PolicySnapshot } from './config/policy-in-force.ts';
 import { ambient, runWithin, type CallContext } from './core/ambient.ts';
 import type { Call, CallOptions, MeshRequest } from './core/call.ts';
@@ -28,6 +29,7 @@ import type { MeshOptions } from './mesh-options.ts';
 import { Timeouts } from './policies/timeouts.ts';
 import type { Entry } from './routing/table.ts';
 import type { RunningRoute } from './running-route.ts';
+import { CredentialStore, type CredentialsSnapshot } from './security/credential-store.ts';
 import type { RunningService, ServiceSnapshot } from './running-service.ts';
 import { Gauges } from './telemetry/gauges.ts';
 import { isTracing } from './telemetry/spans.ts';
@@ -42,6 +44,8 @@ export interface MeshSnapshot {
   readonly service: string;
   readonly instance: string;
   readonly policy: PolicySnapshot;
+  /** Certificates and keys in use, each set of files once. */
+  readonly tls: readonly CredentialsSnapshot[];
   /** In flight, over all services. */
   readonly calls: number;
   readonly services: readonly ServiceSnapshot[];
@@ -83,6 +87,7 @@ export class MeshClient {
   readonly #instance: string;
   readonly #service: string;
   readonly #policy: PolicyInForce;
+  readonly #credentials: CredentialStore;
   readonly #gauges: Gauges;
   readonly #services: Services;
   readonly #stub: StubResolver;
@@ -110,7 +115,9 @@ export class MeshClient {
       this.events.emit(name, event);
     };
     const warn = (message: string): void => this.#warn(message);
-    this.#policy = new PolicyInForce({ given: options.policy, env: process.env, clock, emit, warn, watch: options.watch ?? true, changed: (loaded) => this.#services.reload(loaded) });
+    const { watch = true } = options;
+    this.#credentials = new CredentialStore({ clock, emit, warn, watch });
+    this.#policy = new PolicyInForce({ given: options.policy, env: process.env, clock, emit, warn, watch, changed: (loaded) => this.#reload(loaded), prepare: (policy) => this.#credentials.prepare(policy) });
     this.#stub = new StubResolver({ clock, random, nameservers: options.nameservers });
     this.#peers = new PeerLists({ clock, random, stub: this.#stub, emit });
     this.#timeouts = new Timeouts(clock, new Stalls(clock));
@@ -120,6 +127,7 @@ export class MeshClient {
       timeouts: this.#timeouts,
       stub: this.#stub,
       peers: this.#peers,
+      credentials: this.#credentials,
       self: { service: this.#service, instance: this.#instance },
       zone: (options.zone ?? process.env['INMESH_ZONE']) || undefined,
       transport: options.transport,
@@ -230,6 +238,7 @@ export class MeshClient {
       service: this.#service,
       instance: this.#instance,
       policy: this.#policy.snapshot(),
+      tls: this.#credentials.snapshot(),
       calls: this.#calls.size,
       services: this.#services.running.map((running) => running.snapshot()),
     };
@@ -262,6 +271,7 @@ export class MeshClient {
 
   async #close(timeout: Millis): Promise<void> {
     this.#policy.close();
+    this.#credentials.close();
     this.#gauges.close();
     for (const cancellation of this.#readying) cancellation.cancel(this.#closed());
     if (this.#calls.size > 0) {
@@ -305,6 +315,11 @@ export class MeshClient {
     const result = running.send(call, route);
     watchResult(call, result, open);
     watchResult(call, result, caller);
+  }
+
+  #reload(loaded: LoadedPolicy): void {
+    this.#services.reload(loaded);
+    this.#credentials.keep(loaded.policy);
   }
 
   /** Not before `dispatch` has returned: callers expect to hear nothing from within it. */

@@ -38,10 +38,12 @@ import { Circuit, type CircuitSnapshot } from './policies/circuit.ts';
 import { PerRoute } from './policies/per-route.ts';
 import { propagation } from './policies/propagation.ts';
 import type { Timeouts } from './policies/timeouts.ts';
+import type { CredentialStore } from './security/credential-store.ts';
+import { ServiceTls } from './security/service-tls.ts';
 import { measureAttempts } from './telemetry/call-metrics.ts';
 import { recordLookup } from './telemetry/lookup-metric.ts';
 import { forgetOrigin, rememberOrigin, traceAttempts } from './telemetry/tracing.ts';
-import { EndpointPools } from './transport/endpoint-pools.ts';
+import { EndpointPools, type EndpointPoolsDeps } from './transport/endpoint-pools.ts';
 import { probing } from './transport/probe.ts';
 
 export interface ClusterSnapshot {
@@ -65,6 +67,8 @@ export interface RunningClusterDeps {
   readonly self: Self;
   /** Who its replicas are, where a policy says where to find them. */
   readonly peers?: PeerLists | undefined;
+  /** Certificates, where policies say TLS; only tests, whose transport has none, do without. */
+  readonly credentials?: CredentialStore | undefined;
   readonly zone: string | undefined;
   /** Tells people, once. */
   readonly warn: (message: string) => void;
@@ -77,6 +81,10 @@ export interface RunningClusterDeps {
   readonly knobs: () => ServicePolicy;
   /** Host, and port where its requests have one: what health checks are addressed to. */
   readonly authority: () => string;
+  /** The first of the service's hosts: whom a certificate is for, where the policy does not say. */
+  readonly host: () => string;
+  /** No service of the policy: https: URLs mean what they mean anywhere. */
+  readonly unnamed: () => boolean;
   /** Discovery has answered. */
   readonly changed: () => void;
   /** What routes do to attempts (faults, evidence). */
@@ -111,7 +119,7 @@ export class RunningCluster {
     this.#service = service;
     this.#deps = deps;
     this.#source = source;
-    this.transport = deps.transport?.(service) ?? new EndpointPools({ clock, random, knobs: () => knobs().connection, opened: rememberOrigin, closed: forgetOrigin });
+    this.transport = deps.transport?.(service) ?? new EndpointPools({ clock, random, knobs: () => knobs().connection, tls: this.#tls(), opened: rememberOrigin, closed: forgetOrigin });
     const refresh = (reason: RefreshReason): void => {
       emit('discovery.refresh', { service, reason });
       this.#watch?.refresh(reason);
@@ -137,6 +145,13 @@ export class RunningCluster {
   start(): this {
     this.#watch ??= this.#follow(this.#source);
     return this;
+  }
+
+  #tls(): EndpointPoolsDeps['tls'] {
+    const { credentials, knobs, host, unnamed } = this.#deps;
+    if (credentials === undefined) return undefined;
+    const tls = new ServiceTls({ store: credentials, knobs: () => knobs().tls, host });
+    return (scheme) => (scheme === 'https' && unnamed() ? undefined : tls.settings);
   }
 
   #through(circuit: Layer<Attempt>, between: Layer<Attempt>): Service<Attempt> {

@@ -36,7 +36,7 @@ export interface ServiceSnapshot extends ClusterSnapshot, CallSnapshot {
   readonly idle: Millis;
 }
 
-export interface ServiceDeps extends Omit<RunningClusterDeps, 'knobs' | 'authority' | 'changed' | 'between'> {
+export interface ServiceDeps extends Omit<RunningClusterDeps, 'knobs' | 'authority' | 'host' | 'unnamed' | 'changed' | 'between'> {
   /** Another service of the policy, for copies of calls. @throws MeshError UNKNOWN_SERVICE */
   readonly named: (service: string) => RunningService;
 }
@@ -241,7 +241,15 @@ export class RunningService {
   }
 
   #newCluster(version: string | undefined, source: DiscoverySource): RunningCluster {
-    return new RunningCluster(this.name, source, { ...this.#deps, knobs: () => this.policy, authority: () => authorityOf(this.#entry), changed: () => this.#calls.poke(), between: this.#between(version) });
+    return new RunningCluster(this.name, source, {
+      ...this.#deps,
+      knobs: () => this.policy,
+      authority: () => authorityOf(this.#entry),
+      host: () => this.#entry.hosts[0]?.host ?? this.#entry.name,
+      unnamed: () => this.#entry.hosts.length === 0,
+      changed: () => this.#calls.poke(),
+      between: this.#between(version),
+    });
   }
 
   get #sourceOfWhole(): DiscoverySource {

@@ -25,6 +25,7 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock): S
     attempt.endpoint = node?.endpoint;
     call.witness?.picked(attempt, { endpoint: node?.key, state: node?.ejection.kind ?? 'available', panic: cluster.panic, candidates: () => cluster.snapshot() });
     if (node === undefined) return Promise.reject(explained(cluster.none(), attempt));
+    if (call.mistaken?.has(node.key) === true) return Promise.reject(explained(new MeshError('IDENTITY_MISMATCH', `${call.service}: nobody is left to try who may be who he should be`), attempt, node.key));
     call.tried.add(node.key);
     const ticket = node.begin(call.route);
     // Not awaited: that costs twice as much, for every request there is.
@@ -45,7 +46,9 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock): S
         ticket.settle(verdict(error, ticket, attempt));
         tellEjection(attempt, node, before);
         ticket.release();
-        if (error instanceof MeshError && error.code === 'CONNECT_FAILED') cluster.refresh('connect-error');
+        if (error instanceof MeshError && (error.code === 'CONNECT_FAILED' || error.code === 'IDENTITY_MISMATCH')) cluster.refresh('connect-error');
+        // Addresses are given out again; but what is true of one now is true of it for as long as a call takes.
+        if (error instanceof MeshError && error.code === 'IDENTITY_MISMATCH') (call.mistaken ??= new Set()).add(node.key);
         throw explained(error, attempt, node.key);
       },
     );

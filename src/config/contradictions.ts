@@ -10,6 +10,7 @@ import { describeAt } from './schema-problems.ts';
 import { addBudgetProblems } from './retry-budget.ts';
 import type { PolicySource } from './source.ts';
 import { addOrdinalProblems } from './subset.ts';
+import { addTlsProblems } from './tls.ts';
 
 /** `lesser` must be less than `greater`, or, unless `strictly`, the same. */
 interface Order {
@@ -40,6 +41,7 @@ export function addContradictions(policy: ServicePolicy, scope: Path, source: Po
   addBudgetProblems([...scope, 'retry', 'budget'], source, problems);
   addIdleKnobs(policy, scope, source, problems);
   addOrdinalProblems(policy, scope, source, problems);
+  addTlsProblems(policy, scope, source, problems);
   for (const { lesser, greater, strictly, yields, counts } of orders) {
     const less = at(policy, lesser);
     const more = at(policy, greater);

@@ -1,6 +1,6 @@
 /**
  * The policy of this process: an object, files, or what core/policy.ts says. Reads synchronously; whoever wants to know of changes
- * watches (policy-watch.ts) and loads again.
+ * watches (core/contents-watch.ts) and loads again.
  */
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';

@@ -6,9 +6,11 @@
  * a folder of its own and then turns the symbolic link `..data` to it (pkg/volume/util/atomic_writer.go), perhaps while we read.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { TextDecoder } from 'node:util';
+import { inGeneration, readUpTo } from '../core/contents-watch.ts';
 import { PolicyInvalid, policyError } from './problem.ts';
 
 /** What a ConfigMap may hold. */
@@ -29,6 +31,20 @@ export function readPolicyFiles(paths: readonly string[], origin: string): reado
   if (files.length > mostFiles) throw unusable(paths.join(', '), `${files.length} files`, `at most ${mostFiles}`);
   const generations = new Map<string, string>();
   return files.map((path) => ({ path, bytes: readWhole(files.length === 1 ? path : inGeneration(path, generations), path, origin) }));
+}
+
+/** A hash of what these files and folders hold, or what stands in the way, found out without making the process wait. */
+export async function lookAtFiles(paths: readonly string[]): Promise<string> {
+  try {
+    const files: { bytes: Buffer }[] = [];
+    for (const path of paths) {
+      const places = (await stat(path)).isDirectory() ? policyFilesIn(path, await readdir(path)) : [path];
+      for (const place of places) files.push({ bytes: await readUpTo(place, largestFile + 1) });
+    }
+    return hashOf(files);
+  } catch (error) {
+    return `unreadable: ${(error as NodeJS.ErrnoException).code ?? String(error)}`;
+  }
 }
 
 /** 64 hex digits; the same contents in the same order have the same hash. */
@@ -77,22 +93,6 @@ function isFolder(path: string, origin: string): boolean {
 /** Of the names in a folder, those that count, in their order. */
 export function policyFilesIn(folder: string, names: readonly string[]): string[] {
   return names.filter((name) => /^[^.].*\.ya?ml$/.test(name)).sort().map((name) => join(folder, name));
-}
-
-/** The same file in the generation that `..data` means now, where there is one. */
-function inGeneration(path: string, generations: Map<string, string>): string {
-  const folder = dirname(path);
-  let generation = generations.get(folder);
-  if (generation === undefined) {
-    try {
-      generation = realpathSync(join(folder, '..data'));
-    } catch {
-      generation = folder;
-    }
-    generations.set(folder, generation);
-  }
-  const there = join(generation, basename(path));
-  return statSync(there, { throwIfNoEntry: false }) === undefined ? path : there;
 }
 
 /** At most one byte more than allowed, from a regular file: a pipe would be waited for, and /dev/zero never ends. */

@@ -7,12 +7,15 @@
  * Contents that turn back to what is in force are no new generation; they only make it valid again.
  */
 import type { Clock, Millis } from '../core/clock.ts';
+import { ContentsWatch, listenToFolders } from '../core/contents-watch.ts';
 import type { Emit } from '../core/events.ts';
+import type { KnobProblem } from '../core/knob-problem.ts';
+import type { Policy } from '../core/policy.ts';
 import { keepUnchanged } from './keep-unchanged.ts';
 import { fromFiles, loadPolicy, policyPaths, type GivenPolicy, type LoadedPolicy } from './load-policy.ts';
-import { isMountedAlone } from './policy-files.ts';
+import { isMountedAlone, lookAtFiles } from './policy-files.ts';
 import { policyText } from './policy-text.ts';
-import { PolicyWatch, listenToFolders, lookAtFiles } from './policy-watch.ts';
+import { ProblemList, policyError } from './problem.ts';
 
 export interface PolicyDeps {
   readonly given: GivenPolicy | undefined;
@@ -22,6 +25,8 @@ export interface PolicyDeps {
   readonly warn: (message: string) => void;
   /** Follow the files. */
   readonly watch: boolean;
+  /** Reads what a policy names besides (certificates); what it finds wrong with it is wrong with the policy. */
+  readonly prepare?: (policy: Policy) => readonly KnobProblem[];
   /** A new policy is in force. */
   readonly changed: (loaded: LoadedPolicy) => void;
 }
@@ -46,13 +51,13 @@ export class PolicyInForce {
   #generation = 1;
   #since: Millis;
   #error: string | undefined;
-  readonly #watch: PolicyWatch | undefined;
+  readonly #watch: ContentsWatch | undefined;
 
   /** @throws MeshError POLICY_INVALID: there is no last good one yet. */
   constructor(deps: PolicyDeps) {
     const { given, env, clock, watch } = deps;
     this.#deps = deps;
-    this.#loaded = loadPolicy(given, env);
+    this.#loaded = this.#prepared(loadPolicy(given, env));
     this.#since = clock.now();
     for (const warning of this.#loaded.warnings) deps.warn(warning);
     const files = watch ? policyPaths(given, env) : undefined;
@@ -60,7 +65,7 @@ export class PolicyInForce {
     for (const path of files.paths.filter((each) => isMountedAlone(each))) {
       deps.warn(`${path} is mounted by itself (subPath), so Kubernetes never updates it; mount its folder for changes to arrive`);
     }
-    this.#watch = new PolicyWatch(this.#loaded.hash, {
+    this.#watch = new ContentsWatch(this.#loaded.hash, {
       clock,
       look: () => lookAtFiles(files.paths),
       listen: (stirred) => listenToFolders(files.paths, stirred),
@@ -91,6 +96,20 @@ export class PolicyInForce {
     this.#watch?.close();
   }
 
+  /** @throws MeshError POLICY_INVALID */
+  #prepared(loaded: LoadedPolicy): LoadedPolicy {
+    const problems = this.#deps.prepare?.(loaded.policy) ?? [];
+    if (problems.length === 0) return loaded;
+    const { written, source } = loaded;
+    const list = new ProblemList();
+    for (const { service, knob, found, expected } of problems) {
+      const scopes = [...(service === undefined ? [] : [['services', service]]), ['defaults']];
+      const path = scopes.map((scope) => [...scope, ...knob]).find((each) => written?.at(each) !== undefined) ?? [...scopes[0]!, ...knob];
+      list.add({ source: written?.name ?? source, position: written?.position(path), path, found, expected });
+    }
+    throw policyError(list.finish());
+  }
+
   #changed(seen: string, load: () => LoadedPolicy): void {
     const { clock, emit, warn, changed } = this.#deps;
     if (seen === this.#loaded.hash) {
@@ -99,7 +118,7 @@ export class PolicyInForce {
     }
     let next: LoadedPolicy;
     try {
-      next = load();
+      next = this.#prepared(load());
     } catch (error) {
       const { message } = error as Error;
       const { source, hash } = this.#loaded;

@@ -18,6 +18,7 @@ import { slowStart } from './placement.ts';
 import { retryBudget } from './retry-budget.ts';
 import { serviceRoutes } from './route-schema.ts';
 import { subsetKnobs } from './subset.ts';
+import { tlsKnobs } from './tls.ts';
 
 /** Node's timers end at 2³¹ − 1 ms, which is 24.8 days. */
 const LONGEST = 24 * 24 * 3_600_000;
@@ -213,6 +214,7 @@ function documentSchema(bareNumbers: boolean) {
       },
       'Keeps this process to a quota. Off unless one of its keys is set.',
     ),
+    tls: tlsKnobs(),
     propagate: mapping(
       {
         deadline: knob(flag(), core.propagate.deadline, 'Send on what remains of the deadline, as `x-envoy-expected-rq-timeout-ms` and, with gRPC, as `grpc-timeout`.'),

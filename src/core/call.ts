@@ -8,7 +8,7 @@
 import type { Cancellation } from './cancellation.ts';
 import type { Millis } from './clock.ts';
 import type { Criticality } from './criticality.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { Endpoint, EndpointKey } from './endpoint.ts';
 import type { DeadlineSource, MeshError } from './errors.ts';
 import type { ServicePolicy } from './policy.ts';
 import type { TriedEndpoints } from './tried.ts';
@@ -124,6 +124,8 @@ export interface Call {
   attempts: number;
   /** Endpoints that attempts of this call went to; the balancer adds, the picker avoids. */
   readonly tried: TriedEndpoints;
+  /** Endpoints that did not prove to be who they should be: no further attempt goes there. */
+  mistaken?: Set<EndpointKey>;
   /** The error in whose place the caller got his fallback. */
   fellBack?: MeshError;
   /** Requests that one fetch becomes on its way through redirects; undefined where nobody counts them. */

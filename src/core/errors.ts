@@ -28,6 +28,7 @@ export const errorTable = {
   DEADLINE_EXCEEDED: { meaning: 'The time for the whole call, all attempts and the body included, is over.', outcome: 'failure', transient: true },
   ATTEMPT_TIMEOUT: { meaning: 'One attempt got no response headers within `attemptTimeout`.', outcome: 'failure', transient: true },
   CONNECT_FAILED: { meaning: 'No connection: refused, unreachable, or not within `connection.connectTimeout`. Nothing was sent.', outcome: 'failure', transient: true },
+  IDENTITY_MISMATCH: { meaning: 'The server did not prove that it is who the policy says, or did not accept our own certificate. Nothing was sent.', outcome: 'failure', transient: false },
   CONNECTION_RESET: { meaning: 'The connection broke, or the answer was not HTTP, after the request had begun to leave.', outcome: 'failure', transient: true },
   CIRCUIT_OPEN: { meaning: 'Too many calls of this service failed; it is given time to recover. `retryAt` of the error says until when.', outcome: 'local', transient: true },
   OVERLOADED: { meaning: 'Our own limit of concurrent calls is reached, and there is no place in its queue for a call of this criticality.', outcome: 'local', transient: true },
@@ -44,7 +45,7 @@ export const errorTable = {
 export type ErrorCode = keyof typeof errorTable;
 
 /** Why a retry that the conditions asked for did not happen. */
-export type SuppressedReason = 'not-idempotent' | 'body-not-replayable' | 'retry-of-retry' | 'budget' | 'deadline' | 'retry-after' | 'max-retries' | 'caller';
+export type SuppressedReason = 'not-idempotent' | 'body-not-replayable' | 'retry-of-retry' | 'budget' | 'deadline' | 'retry-after' | 'max-retries' | 'no-other-endpoint' | 'caller';
 
 /** Which limit of ours turned a call away: the knob that an operator would turn. */
 export type ShedBy = 'concurrency.max' | 'concurrency.adaptive' | 'connection.maxPerEndpoint' | 'throttle' | 'rateLimit';

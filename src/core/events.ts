@@ -73,6 +73,10 @@ export interface MeshEventMap {
   'mirror.failed': { service: string; route: string; to: string; because: ErrorCode | number };
   /** A call was to be copied, and was not. */
   'mirror.dropped': { service: string; route: string; to: string; reason: 'in-flight' | 'body' | 'deadline' };
+  /** Files of certificates that were replaced hold good ones: new connections are made with them. `identity`: our own. */
+  'tls.loaded': { ca: string; cert: string | undefined; identity: string | undefined; expires: Date | undefined; generation: number };
+  /** They hold something that cannot be used; what was read before, good until `expires`, stays in use. Once for each such change. */
+  'tls.rejected': { ca: string; cert: string | undefined; error: Error; expires: Date | undefined };
   'policy.loaded': { source: string; hash: string; generation: number };
   /** The policy's files hold something that is not valid; the last good one, `inForce`, stays. Once for each such change. */
   'policy.rejected': { source: string; error: Error; inForce: string; generation: number };

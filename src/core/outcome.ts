@@ -12,7 +12,7 @@ export interface Outcome {
   readonly kind: OutcomeKind;
   /** How long the server asked us to stay away (Retry-After); undefined where it did not say. */
   readonly retryAfter?: Millis | undefined;
-  /** There was no connection: whatever is or was at this address cannot be talked to now. */
+  /** There was no connection, or one to somebody else: whatever is or was at this address cannot be talked to now. */
   readonly unreachable?: true;
   /** Cancelled because another attempt of the same call was answered first: an answer would have taken longer than it was waited for. */
   readonly outrun?: true;
@@ -49,7 +49,7 @@ export function classifyReply(reply: { readonly status: number; header(name: str
 export function classifyError(error: unknown): Outcome {
   if (!(error instanceof MeshError)) return outcomes.local;
   if (error.code === 'DEADLINE_EXCEEDED' && error.sent === 'yes') return outcomes.cancelled;
-  if (error.code === 'CONNECT_FAILED' && error.outcome === 'failure') return unreachable;
+  if ((error.code === 'CONNECT_FAILED' || error.code === 'IDENTITY_MISMATCH') && error.outcome === 'failure') return unreachable;
   return outcomes[error.outcome];
 }
 

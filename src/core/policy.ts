@@ -13,6 +13,7 @@ import { admissionOnceOn, defaultInbound, type InboundKnobs } from './inbound-po
 import type { ConcurrencyKnobs, RateLimitKnobs, ThrottleKnobs } from './overload-knobs.ts';
 import type { SlowStartKnobs } from './placement-knobs.ts';
 import type { Mode, Switchable } from './switchable.ts';
+import type { TlsKnobs } from './tls-knobs.ts';
 import type { FaultKnobs, HeaderChanges, Mirror, Rewrite, RouteMatch, Targets } from './route.ts';
 
 export type { ConfirmEmptyKnobs, DiscoveryKnobs, DiscoverySource, LookupSource };
@@ -20,6 +21,7 @@ export * from './health-knobs.ts';
 export type { SlowStartKnobs } from './placement-knobs.ts';
 export type { AdaptiveKnobs, ConcurrencyKnobs, RateLimitKnobs, ThrottleKnobs } from './overload-knobs.ts';
 export type { Mode, Switchable } from './switchable.ts';
+export type { TlsKnobs, TlsVersion } from './tls-knobs.ts';
 
 /** Condition under which an attempt may be retried; names as Envoy's `retry_on`, or a status code. */
 export type RetryCondition =
@@ -175,6 +177,8 @@ export interface ServicePolicy {
   readonly concurrency: Switchable<ConcurrencyKnobs>;
   readonly throttle: Switchable<ThrottleKnobs>;
   readonly rateLimit: Switchable<RateLimitKnobs>;
+  /** `off`: as the URL says. Else every request goes out over TLS, also where its URL says http. */
+  readonly tls: Switchable<TlsKnobs>;
   readonly propagate: PropagateKnobs;
   readonly telemetry: TelemetryKnobs;
   /** Of the service's own side; its callers read past it. */
@@ -219,6 +223,7 @@ export const defaultServicePolicy = {
   concurrency: { max: 1024, queue: 1024, adaptive: 'off', mode: 'enforce' },
   throttle: { k: 2, window: 2 * MINUTE, minRequests: 20, maxRejection: 0.8, mode: 'enforce' },
   rateLimit: 'off',
+  tls: 'off',
   propagate: { deadline: true, criticality: true, retryAttempt: true, trace: true },
   telemetry: { spans: 'attempts', metrics: true },
   inbound: defaultInbound,
@@ -238,6 +243,7 @@ export const onceSwitchedOn = {
   },
   rateLimit: { rate: 100, burst: 20, mode: 'enforce' },
   inbound: { admission: admissionOnceOn },
+  tls: { mode: 'tls', ca: 'system', cert: 'off', key: 'off', serverName: 'auto', spiffeIds: 'off', minVersion: '1.2' },
 } as const;
 
 /** What a budget of the other shape leaves unsaid: GEP-3388's own defaults. */

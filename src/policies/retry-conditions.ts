@@ -13,7 +13,7 @@
  *     overload          429, 503 with Retry-After
  *     a number          that status
  *
- * To a caller behind Envoy no connection and a broken one are 503s, which is why `gateway-error` has them. `timeout` and
+ * No connection: also one to a server that is not who it should be. To a caller behind Envoy no connection and a broken one are 503s, which is why `gateway-error` has them. `timeout` and
  * `overload` are ours. Envoy's per-try timeout falls under `reset` and `gateway-error` as well; here only `timeout` and `5xx` ask
  * for a retry of what took too long. A slow service is one that has too much to do, and these are the retries that add most.
  *
@@ -60,17 +60,17 @@ function replyMeets(condition: RetryCondition, status: number, outcome: OutcomeK
 function errorMeets(condition: RetryCondition, { code, sent }: MeshError): boolean {
   switch (condition) {
     case 'connect-failure':
-      return code === 'CONNECT_FAILED';
+      return code === 'CONNECT_FAILED' || code === 'IDENTITY_MISMATCH';
     case 'refused-stream':
       return code === 'CONNECTION_RESET' && sent === 'no';
     case 'reset':
     case 'gateway-error':
       // A fault poses as a reset, or it would test nothing.
-      return code === 'CONNECT_FAILED' || code === 'CONNECTION_RESET' || code === 'FAULT_INJECTED';
+      return code === 'CONNECT_FAILED' || code === 'IDENTITY_MISMATCH' || code === 'CONNECTION_RESET' || code === 'FAULT_INJECTED';
     case 'timeout':
       return code === 'ATTEMPT_TIMEOUT';
     case '5xx':
-      return code === 'CONNECT_FAILED' || code === 'CONNECTION_RESET' || code === 'FAULT_INJECTED' || code === 'ATTEMPT_TIMEOUT';
+      return code === 'CONNECT_FAILED' || code === 'IDENTITY_MISMATCH' || code === 'CONNECTION_RESET' || code === 'FAULT_INJECTED' || code === 'ATTEMPT_TIMEOUT';
     default:
       return false;
   }

@@ -8,6 +8,8 @@
  *     the request may be sent again                  not-idempotent, body-not-replayable
  *     whoever called us will not try again as well   retry-of-retry
  *     the policy allows as many                      max-retries
+ *     somebody else is there to ask, where the one   no-other-endpoint
+ *       who was asked is not who he should be
  *     the server does not ask to be left alone       retry-after
  *     it would begin before the deadline             deadline
  *     it is paid for, if anything was sent           budget, last: nothing is spent on a retry that is refused
@@ -40,6 +42,8 @@ export interface RetryDeps {
   readonly budget: RetryBudget;
   readonly emit: Emit;
   readonly observer?: AttemptObserver | undefined;
+  /** Whether there is an endpoint that the call has not tried. */
+  readonly elsewhere?: ((call: Call) => boolean) | undefined;
   /** Without one, nothing is hedged. */
   readonly hedging?: Hedging | undefined;
 }
@@ -159,6 +163,7 @@ class Tries extends ResultWatch {
     const unsent = result.sent === 'no';
     if (call.servingRetry && !knobs.retryOfRetry && !unsent) return 'retry-of-retry';
     if (this.#retries >= knobs.maxRetries) return 'max-retries';
+    if (error instanceof MeshError && error.code === 'IDENTITY_MISMATCH' && this.#deps.elsewhere?.(call) === false) return 'no-other-endpoint';
     // Who turns a call away untouched speaks for himself, and another endpoint is asked.
     const askedFor = (reply !== undefined && !unsent && parseRetryAfter(reply.header('retry-after'), clock.wall())) || 0;
     if (askedFor > knobs.retryAfter.max) return 'retry-after';

@@ -6,6 +6,7 @@
  *  - As a DNS name: among its subject alternative names. The common name counts for nothing (RFC 9525 §2).
  */
 import type { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
 import { parseSpiffeId, type NoSpiffeId, type SpiffeId, type SpiffePattern } from '../core/spiffe-id.ts';
 
 /** The SPIFFE ID of whoever has this certificate, or why it is none. */
@@ -27,11 +28,13 @@ export function spiffeProblem(certificate: X509Certificate, expected: readonly S
   return `it is ${id.id} (expected: ${expected.map((pattern) => pattern.id).join(' or ')})`;
 }
 
-/** Why this is not the certificate of the host with this name; undefined: it is. */
+/** Why this is not the certificate of the host with this name, or this IP address; undefined: it is. */
 export function serverNameProblem(certificate: X509Certificate, name: string): string | undefined {
-  if (certificate.checkHost(name, { subject: 'never', partialWildcards: false }) !== undefined) return undefined;
+  const address = isIP(name) !== 0;
+  const known = address ? certificate.checkIP(name) : certificate.checkHost(name, { subject: 'never', partialWildcards: false });
+  if (known !== undefined) return undefined;
   const names = certificate.subjectAltName;
-  return `its certificate is for ${names === undefined ? 'no name at all' : printable(names)} (expected: DNS:${name})`;
+  return `its certificate is for ${names === undefined ? 'no name at all' : printable(names)} (expected: ${address ? 'IP Address' : 'DNS'}:${name})`;
 }
 
 /**

@@ -27,6 +27,8 @@ export interface ConnectionsDeps {
   readonly random: Random;
   readonly knobs: () => ConnectionKnobs;
   readonly connect: NonNullable<Client.Options['connect']>;
+  /** What they are made with, which may be replaced: one that was made with something else is old, whatever its age. */
+  readonly madeWith?: (() => unknown) | undefined;
 }
 
 /** undici's raw handler, of which we ask whether its request is over already. */
@@ -43,6 +45,7 @@ interface Connection {
   handler: Handler | undefined;
   connected: boolean;
   openedAt: Millis;
+  readonly madeWith: unknown;
   /** How old it may become, as a share of `maxAge`. */
   readonly lifetime: number;
   /** Resolves when what was in flight has ended and the socket is closed; undefined while it is in use. */
@@ -55,6 +58,8 @@ export class Connections {
   readonly #all = new Set<Connection>();
   /** Used last comes last. */
   readonly #free: Connection[] = [];
+  /** What new ones are made with. */
+  #madeWith: unknown;
 
   constructor(deps: ConnectionsDeps) {
     this.#deps = deps;
@@ -93,6 +98,12 @@ export class Connections {
   }
 
   #take(): Connection | undefined {
+    const madeWith = this.#deps.madeWith?.();
+    if (madeWith !== this.#madeWith) {
+      this.#madeWith = madeWith;
+      // Those used long ago would stay idle, beside new ones, for as long as `keepAlive`.
+      for (const connection of [...this.#free]) void this.#leave(connection);
+    }
     for (let connection = this.#free.pop(); connection !== undefined; connection = this.#free.pop()) {
       if (!this.#isOld(connection)) return connection;
       void this.#leave(connection);
@@ -101,10 +112,10 @@ export class Connections {
   }
 
   #open(): Connection {
-    const { origin, clock, random, knobs, connect } = this.#deps;
+    const { origin, clock, random, knobs, connect, madeWith } = this.#deps;
     const { keepAlive } = knobs();
     const client = new undici.Client(origin, { connect, keepAliveTimeout: keepAlive, keepAliveMaxTimeout: keepAlive, headersTimeout: 0, bodyTimeout: 0 });
-    const connection: Connection = { client, state: 'busy', handler: undefined, connected: false, openedAt: 0, lifetime: jittered(random, 1, AGE_JITTER), left: undefined };
+    const connection: Connection = { client, state: 'busy', handler: undefined, connected: false, openedAt: 0, madeWith: madeWith?.(), lifetime: jittered(random, 1, AGE_JITTER), left: undefined };
     client.on('connect', () => {
       connection.connected = true;
       connection.openedAt = clock.now();
@@ -131,7 +142,8 @@ export class Connections {
     this.#free.push(connection);
   }
 
-  #isOld({ openedAt, lifetime }: Connection): boolean {
+  #isOld({ openedAt, lifetime, madeWith }: Connection): boolean {
+    if (madeWith !== this.#deps.madeWith?.()) return true;
     const { maxAge } = this.#deps.knobs();
     return maxAge !== 'off' && this.#deps.clock.now() - openedAt >= maxAge * lifetime;
   }

@@ -1,6 +1,7 @@
 /**
  * The connections to each endpoint. Their origin is the endpoint's address, so no name is ever looked up on the way; the
- * Host header and, with TLS, the server name are those of the service.
+ * Host header and, with TLS, the server name are those of the service. Where the policy says TLS, there is no other way to it: what
+ * cannot be made over TLS is not made.
  *
  * - They never queue: a request that waited in an undici Pool would be sent from the async context of another one (undici 7,
  *   fixed in 8). The limit is ours, above (policies/concurrency.ts, balancer/picker.ts).
@@ -9,8 +10,7 @@
  * - undici's own timers are coarse (a connect timeout of 300 ms fires after a second) and start late; ours replace them.
  */
 import { AsyncResource } from 'node:async_hooks';
-import { isIP } from 'node:net';
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import type { Client, Dispatcher } from 'undici';
 import type { Attempt, HeaderList, Reply, Transport } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
@@ -19,9 +19,11 @@ import { endpointKey } from '../core/endpoint.ts';
 import { type MeshError } from '../core/errors.ts';
 import type { ConnectionKnobs } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
+import type { TlsSettings } from '../core/secure-connection.ts';
 import { Connections, type Handler } from './connections.ts';
 import { Exchange } from './exchange.ts';
 import { racing, type Connector } from './race.ts';
+import { asAnywhere, secureConnector } from './secure-connect.ts';
 import { ConnectTimeout } from './transport-errors.ts';
 import * as undici from './undici.ts';
 
@@ -36,13 +38,16 @@ interface EndpointPool {
   endpoint: Endpoint;
   readonly origin: string;
   readonly connections: Connections;
-  readonly serverName: string | undefined;
+  /** As of the last request; undefined without TLS. */
+  tls: TlsSettings | undefined;
 }
 
 export interface EndpointPoolsDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly knobs: () => ConnectionKnobs;
+  /** What the policy says of TLS now; undefined: what the URL says. */
+  readonly tls?: ((scheme: 'http' | 'https') => TlsSettings | undefined) | undefined;
   /** Told of each origin that pools of ours connect to, and when none does any longer (telemetry tells ours from others by it). */
   readonly opened?: (origin: string) => void;
   readonly closed?: (origin: string) => void;
@@ -63,7 +68,7 @@ export class EndpointPools implements Transport {
     return new Promise((resolve, reject) => {
       const { request } = attempt.call;
       const endpoint = attempt.endpoint!;
-      const { connections, serverName } = this.#poolFor(endpoint, request.scheme, request.authority);
+      const { connections, tls } = this.#poolFor(endpoint, request.scheme, request.authority);
       const exchange = new Exchange(attempt, endpoint, this.#deps.clock, resolve, reject);
       if (exchange.over) return;
       const options = {
@@ -72,7 +77,7 @@ export class EndpointPools implements Transport {
         headers: mergeHeaders(request.headers, request.authority, attempt.headers),
         body: exchange.openBody(),
         upgrade: request.upgrade ?? null,
-        servername: serverName,
+        servername: tls?.serverName,
         reset: request.reset ? true : null,
         headersTimeout: request.headersTimeout,
         bodyTimeout: request.bodyTimeout,
@@ -93,10 +98,10 @@ export class EndpointPools implements Transport {
   }
 
   async warm(endpoint: Endpoint, scheme: 'http' | 'https' = 'http', authority = endpointKey(endpoint)): Promise<void> {
-    const { connections, serverName } = this.#poolFor(endpoint, scheme, authority);
+    const { connections, tls } = this.#poolFor(endpoint, scheme, authority);
     if (connections.connected) return;
     await new Promise<void>((resolve) => {
-      const options = { method: 'HEAD', path: '/', servername: serverName } as Dispatcher.DispatchOptions;
+      const options = { method: 'HEAD', path: '/', servername: tls?.serverName } as Dispatcher.DispatchOptions;
       connections.dispatch(options, withdrawnOnceConnected(resolve));
     });
   }
@@ -114,22 +119,25 @@ export class EndpointPools implements Transport {
   }
 
   #poolFor(endpoint: Endpoint, scheme: 'http' | 'https', authority: string): EndpointPool {
-    const key = scheme === 'http' ? endpointKey(endpoint) : `https ${authority} ${endpointKey(endpoint)}`;
+    const tls = this.#deps.tls?.(scheme);
+    const address = endpointKey(endpoint);
+    const key = tls !== undefined ? `tls ${address}` : scheme === 'http' ? address : `https ${authority} ${address}`;
     let entry = this.#pools.get(key);
     if (entry === undefined) {
-      entry = this.#open(endpoint, scheme, authority);
+      entry = this.#open(endpoint, tls ?? (scheme === 'http' ? undefined : asAnywhere(hostOf(authority))));
       this.#pools.set(key, entry);
     }
     entry.endpoint = endpoint;
+    if (tls !== undefined) entry.tls = tls;
     return entry;
   }
 
-  #open(endpoint: Endpoint, scheme: 'http' | 'https', authority: string): EndpointPool {
-    const serverName = scheme === 'https' ? hostOf(authority) : undefined;
-    const origin = `${scheme}://${endpointKey(endpoint)}`;
+  #open(endpoint: Endpoint, tls: TlsSettings | undefined): EndpointPool {
+    const origin = `${tls === undefined ? 'http' : 'https'}://${endpointKey(endpoint)}`;
     const { clock, random, knobs } = this.#deps;
-    const connections = new Connections({ origin, clock, random, knobs, connect: this.#connector(() => entry.endpoint.alternate) });
-    const entry: EndpointPool = { endpoint, origin, connections, serverName };
+    const connect = tls === undefined ? (undici.buildConnector({ timeout: 0, allowH2: false }) as unknown as Connector) : secureConnector(() => entry.tls!);
+    const connections = new Connections({ origin, clock, random, knobs, connect: this.#connector(connect, () => entry.endpoint.alternate), madeWith: () => entry.tls });
+    const entry: EndpointPool = { endpoint, origin, connections, tls };
     this.#deps.opened?.(origin);
     return entry;
   }
@@ -139,10 +147,10 @@ export class EndpointPools implements Transport {
     this.#deps.closed?.(entry.origin);
   }
 
-  /** undici's connector, to either address of the endpoint, under a timer of ours. */
-  #connector(alternate: () => string | undefined): NonNullable<Client.Options['connect']> {
+  /** A connector to either address of the endpoint, under a timer of ours. */
+  #connector(connector: Connector, alternate: () => string | undefined): NonNullable<Client.Options['connect']> {
     const { clock, knobs } = this.#deps;
-    const connect = racing(undici.buildConnector({ timeout: 0, allowH2: false }) as unknown as Connector, clock, alternate);
+    const connect = racing(connector, clock, alternate);
     const timed: Connector = (options, callback) => {
       const limit = knobs().connectTimeout;
       const due = clock.now() + limit;

@@ -9,6 +9,7 @@ import type { Millis } from '../core/clock.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import { endpointKey } from '../core/endpoint.ts';
 import { MeshError, type Sent } from '../core/errors.ts';
+import { PeerNotVerified, refusedOurCertificate } from './secure-connect.ts';
 
 /** What the caller got wrong; every endpoint would say the same. */
 const CALLERS_MISTAKES = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'ERR_INVALID_ARG_TYPE']);
@@ -59,6 +60,12 @@ export function toMeshError(error: unknown, context: ErrorContext): MeshError {
   const what = describe(error);
   if (context.bodyFailed || CALLERS_MISTAKES.has(code)) {
     return new MeshError('INVALID_REQUEST', `${service}: the request could not be sent: ${what}`, details);
+  }
+  if (error instanceof PeerNotVerified) {
+    return new MeshError('IDENTITY_MISMATCH', `${service}: ${endpoint} did not prove who it is: ${what}`, details);
+  }
+  if (sent !== 'yes' && refusedOurCertificate(error)) {
+    return new MeshError('IDENTITY_MISMATCH', `${service}: ${endpoint} did not accept who we are: ${what}`, { ...details, sent: 'no' });
   }
   if (sent === 'no') {
     const outcome = OUR_OWN.has(code) || (error instanceof ConnectTimeout && error.stalled) ? 'local' : 'failure';

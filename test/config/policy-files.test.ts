@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { hashOf, isMountedAlone, readPolicyFiles } from '../../src/config/policy-files.ts';
-import { lookAtFiles } from '../../src/config/policy-watch.ts';
+import { lookAtFiles } from '../../src/config/policy-files.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'inmesh-files-'));
 let folder = root;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PolicyWatch } from '../../src/config/policy-watch.ts';
+import { ContentsWatch } from '../../src/core/contents-watch.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 /** Files that hold what the test says, and a watch on them that begins with `one`. */
@@ -7,7 +7,7 @@ function watched() {
   const clock = new VirtualClock();
   const seen: string[] = [];
   const files = { contents: 'one', looks: 0, stir: (): void => {}, deaf: false };
-  const watch = new PolicyWatch('one', {
+  const watch = new ContentsWatch('one', {
     clock,
     look: async () => {
       files.looks += 1;

@@ -1,5 +1,5 @@
 /**
- * Watches the files of a policy, and says when what they hold has changed and settled.
+ * Watches files (of a policy, of certificates), and says when what they hold has changed and settled.
  *
  *     poll every 5 s, or when the folder stirs ──▶ hash of all contents ──▶ differs twice in a row ──▶ changed(hash)
  *
@@ -8,22 +8,21 @@
  * folder is watched, for speed, and the poll finds what that misses (network file systems, no watches left, a folder that was replaced).
  *
  * A change is believed when two looks, a moment apart, see the same: whoever writes in place is caught half-way otherwise, and half a
- * policy may well be a valid one.
+ * policy may well be a valid one, and half a certificate and its old key are no pair.
  *
  * Looks are asynchronous, one at a time, and hold neither the loop nor the process.
  */
-import { statSync, watch, type FSWatcher } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import type { Clock, Millis, Timer } from '../core/clock.ts';
-import { hashOf, largestFile, policyFilesIn } from './policy-files.ts';
+import { realpathSync, statSync, watch, type FSWatcher } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Clock, Millis, Timer } from './clock.ts';
 
-/** A ConfigMap takes kubelet up to a minute; five seconds on top are not felt. */
+/** A ConfigMap or a secret takes kubelet up to a minute; five seconds on top are not felt. */
 const POLL: Millis = 5_000;
 /** Between the two looks that have to agree. */
 const SETTLE: Millis = 200;
 
-export interface PolicyWatchDeps {
+export interface ContentsWatchDeps {
   readonly clock: Clock;
   /** A hash of what the files hold, or what stands in the way; never rejects. */
   readonly look: () => Promise<string>;
@@ -33,8 +32,8 @@ export interface PolicyWatchDeps {
   readonly changed: (seen: string) => void;
 }
 
-export class PolicyWatch {
-  readonly #deps: PolicyWatchDeps;
+export class ContentsWatch {
+  readonly #deps: ContentsWatchDeps;
   readonly #deafen: () => void;
   /** As it was when last reported. */
   #known: string;
@@ -47,7 +46,7 @@ export class PolicyWatch {
   #closed = false;
 
   /** `known`: what was loaded already. */
-  constructor(known: string, deps: PolicyWatchDeps) {
+  constructor(known: string, deps: ContentsWatchDeps) {
     this.#deps = deps;
     this.#known = known;
     this.#deafen = deps.listen(() => this.#stir());
@@ -92,22 +91,8 @@ export class PolicyWatch {
   }
 }
 
-/** What these files and folders hold, as policy-files.ts reads it, without making the process wait. */
-export async function lookAtFiles(paths: readonly string[]): Promise<string> {
-  try {
-    const files: { bytes: Buffer }[] = [];
-    for (const path of paths) {
-      const places = (await stat(path)).isDirectory() ? policyFilesIn(path, await readdir(path)) : [path];
-      for (const place of places) files.push({ bytes: await readUpTo(place, largestFile + 1) });
-    }
-    return hashOf(files);
-  } catch (error) {
-    return `unreadable: ${(error as NodeJS.ErrnoException).code ?? String(error)}`;
-  }
-}
-
 /** Nothing that is no regular file is opened: to open a pipe is to wait for whoever writes to it. */
-async function readUpTo(path: string, most: number): Promise<Buffer> {
+export async function readUpTo(path: string, most: number): Promise<Buffer> {
   if (!(await stat(path)).isFile()) throw new Error('no regular file');
   const file = await open(path);
   try {
@@ -136,4 +121,23 @@ export function listenToFolders(paths: readonly string[], stirred: () => void): 
   return () => {
     for (const watcher of watchers) watcher.close();
   };
+}
+
+/**
+ * The same file in the generation that `..data` means now, where there is one: kubelet writes the files of a volume into a folder of their
+ * own and then turns that link to it (pkg/volume/util/atomic_writer.go), perhaps while they are read. `generations`: of those read together.
+ */
+export function inGeneration(path: string, generations: Map<string, string>): string {
+  const folder = dirname(path);
+  let generation = generations.get(folder);
+  if (generation === undefined) {
+    try {
+      generation = realpathSync(join(folder, '..data'));
+    } catch {
+      generation = folder;
+    }
+    generations.set(folder, generation);
+  }
+  const there = join(generation, basename(path));
+  return statSync(there, { throwIfNoEntry: false }) === undefined ? path : there;
 }
