@@ -36,6 +36,7 @@ import { isTracing } from './telemetry/spans.ts';
 import { Services } from './services.ts';
 import { MeshDispatcher, type Caller, type IncomingRequest, type MeshPort, type UndiciDispatcher } from './transport/mesh-dispatcher.ts';
 import { meshFetch, type MeshFetch } from './transport/mesh-fetch.ts';
+import { meshRequest, type RequestOptions } from './transport/mesh-request.ts';
 import { requestBody } from './transport/request-body.ts';
 import * as undici from './transport/undici.ts';
 
@@ -58,8 +59,6 @@ export interface ExplainRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly hashKey?: string;
 }
-
-type RequestOptions = Parameters<typeof undici.request>[1] & { mesh?: CallOptions };
 
 /** How long `close` waits for calls in flight before it breaks them off, where nobody says otherwise. */
 const CLOSE_TIMEOUT: Millis = 10_000;
@@ -164,7 +163,7 @@ export class MeshClient {
 
   /** undici's `request`, through the mesh. */
   request(url: string | URL, options?: RequestOptions): ReturnType<typeof undici.request> {
-    return undici.request(url, { ...options, dispatcher: this.dispatcher });
+    return meshRequest(this.dispatcher, url, options);
   }
 
   /** Makes the mesh the process's global dispatcher, for the built-in fetch and for undici. Returns the function that undoes it. */

@@ -46,7 +46,7 @@ export function callerSink(handler: RawHandler | NewHandler): CallerSink {
 }
 
 /** The error that the caller should see: the reason they gave themselves when they left, else ours. */
-function seenByCaller(error: Error): Error {
+export function seenByCaller(error: Error): Error {
   const seen = error instanceof MeshError && error.code === 'CANCELLED' && error.cause instanceof Error ? error.cause : error;
   told.add(seen);
   return seen;

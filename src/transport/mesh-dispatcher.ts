@@ -1,6 +1,6 @@
 /**
  * `mesh.dispatcher`: the mesh as an undici Dispatcher, for anything that takes one. `mesh.fetch` and `mesh.request` are the
- * built-in fetch and undici's request with it, so there is one way in.
+ * built-in fetch with it and undici's request by a shorter way (mesh-request.ts); each is a CallerCall.
  *
  * It keeps its state under a symbol, not in #private fields: `dispatcher.compose()` returns a Proxy, on which private
  * fields throw.
@@ -96,6 +96,11 @@ export class MeshDispatcher extends Dispatcher {
   }
 }
 
+/** What a dispatcher hands its requests to. */
+export function portOf(dispatcher: MeshDispatcher): MeshPort {
+  return dispatcher[port];
+}
+
 /**
  * The options of one fetch, on their way through an API that takes a dispatcher and nothing else. A fetch that is redirected is
  * several requests and still one deadline; and a key for one request says nothing of another that it was redirected to.
@@ -130,12 +135,12 @@ export class CallDispatcher extends Dispatcher {
       const { idempotencyKey: _, ...others } = mesh;
       mesh = others;
     }
-    return dispatchThrough(this[port], { ...options, mesh }, handler, { elapsed: now - this.first.at, mint: this.mint, controller: this.controller, hops: this.hops });
+    return dispatchThrough(this[port], { ...options, mesh }, handler, { elapsed: now - this.first.at, mint: this.mint, controller: this.controller, hops: this.hops, signal: undefined });
   }
 }
 
 /** One request of however many a call becomes on its way through redirects. */
-interface Hop {
+export interface Hop {
   /** Since the first of them. */
   readonly elapsed: Millis;
   /** The key that is the same for all of them. */
@@ -143,9 +148,11 @@ interface Hop {
   readonly controller: AbortController | undefined;
   /** Undefined where nobody follows redirects. */
   readonly hops: Hops | undefined;
+  /** A signal of the caller's beside the one in his call options. */
+  readonly signal: AbortSignal | undefined;
 }
 
-const onlyHop: Hop = { elapsed: 0, mint: randomUUID, controller: undefined, hops: undefined };
+export const onlyHop: Hop = { elapsed: 0, mint: randomUUID, controller: undefined, hops: undefined, signal: undefined };
 
 /** Always true: it never asks the caller to hold back, for what is too much waits in the policy's bounded queue or fails there. */
 function dispatchThrough(mesh: MeshPort, options: MeshDispatchOptions, handler: UndiciDispatcher.DispatchHandler, hop: Hop = onlyHop): boolean {
@@ -167,7 +174,7 @@ function dispatchThrough(mesh: MeshPort, options: MeshDispatchOptions, handler: 
 const noOptions: CallOptions = {};
 
 /** `idempotencyKey: true` becomes a key, unless the request brings its own. */
-function withKey(options: CallOptions, { headers }: IncomingRequest, mint: () => string): CallOptions {
+export function withKey(options: CallOptions, { headers }: IncomingRequest, mint: () => string): CallOptions {
   if (options.idempotencyKey !== true) return options;
   const { idempotencyKey: _wanted, ...others } = options;
   const own = headers.some((name, index) => index % 2 === 0 && String(name).toLowerCase() === 'idempotency-key' && headers[index + 1]!.length > 0);
@@ -175,7 +182,7 @@ function withKey(options: CallOptions, { headers }: IncomingRequest, mint: () =>
 }
 
 /** The caller's end of a call: starts it, may leave it, is told its end. */
-class CallerCall implements CallControl, Caller {
+export class CallerCall implements CallControl, Caller {
   readonly hops: Hops | undefined;
   readonly #sink: CallerSink;
   readonly #cancellation = new Cancellation();
@@ -187,7 +194,7 @@ class CallerCall implements CallControl, Caller {
     this.hops = hops;
   }
 
-  run(mesh: MeshPort, request: IncomingRequest, options: CallOptions, { elapsed, controller }: Hop): void {
+  run(mesh: MeshPort, request: IncomingRequest, options: CallOptions, { elapsed, controller, signal }: Hop): void {
     try {
       this.#sink.start(this);
     } catch (error) {
@@ -195,7 +202,7 @@ class CallerCall implements CallControl, Caller {
     }
     // What is no signal is refused with the other options, below.
     const signals = signalsOf(isSignal(options.signal) ? options.signal : undefined);
-    if (signals.length > 0) this.#tied = new CallerSignals(signals, this);
+    if (signals.length > 0 || signal !== undefined) this.#tied = new CallerSignals(signal === undefined ? signals : [...signals, signal], this);
     if (this.#cancellation.reason !== undefined) return this.failed(this.#cancellation.reason);
     if (controller !== undefined) this.#cancellation.subscribe({ cancelled: (reason) => reason.code === 'CANCELLED' && controller.abort(reason.cause) });
     mesh.send(request, options, this.#cancellation, elapsed, this);
@@ -221,7 +228,7 @@ class CallerCall implements CallControl, Caller {
   }
 }
 
-function incomingRequest(options: MeshDispatchOptions): IncomingRequest {
+export function incomingRequest(options: MeshDispatchOptions): IncomingRequest {
   const { scheme, authority } = parseOrigin(options.origin);
   let path = options.path;
   if (typeof path !== 'string') throw invalid('path', path, 'a string');

@@ -12,4 +12,4 @@ void globalThis.Response;
 
 const undici = createRequire(import.meta.url)('undici') as typeof import('undici');
 
-export const { Agent, Client, Dispatcher, Pool, buildConnector, getGlobalDispatcher, interceptors, request, setGlobalDispatcher, util } = undici;
+export const { Agent, Client, Dispatcher, Pool, buildConnector, errors, getGlobalDispatcher, interceptors, request, setGlobalDispatcher, util } = undici;
