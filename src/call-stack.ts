@@ -17,7 +17,7 @@ import { RetryBudget } from './policies/budget.ts';
 import { ConcurrencyLimit, type ConcurrencySnapshot } from './policies/concurrency.ts';
 import { deadline } from './policies/deadline.ts';
 import { fallback } from './policies/fallback.ts';
-import { Hedging } from './policies/hedge.ts';
+import { Hedging, type HedgeSnapshot } from './policies/hedge.ts';
 import { PerRoute } from './policies/per-route.ts';
 import { RateLimit, type RateLimitSnapshot } from './policies/rate-limit.ts';
 import { retry } from './policies/retry.ts';
@@ -110,23 +110,34 @@ export class CallStack {
   }
 }
 
+export interface RetriesSnapshot {
+  /** Retries that could be paid for now. */
+  readonly budget: number;
+  /** Undefined while it is off. */
+  readonly hedge: HedgeSnapshot | undefined;
+}
+
 /** Retries and hedges, and the budget that pays for both. */
 export class Retries {
   readonly send: Service<Call>;
   readonly #clock: Clock;
+  readonly #knobs: () => ServicePolicy;
   readonly #budget: RetryBudget;
+  readonly #hedging: Hedging;
 
   constructor({ service, clock, random, timeouts, emit, elsewhere }: CallStackDeps, knobs: () => ServicePolicy, attempt: Service<Attempt>) {
     this.#clock = clock;
+    this.#knobs = knobs;
     const budget = new RetryBudget(() => budgetKnobs(knobs().retry));
     this.#budget = budget;
     const hedging = new Hedging({ service, clock, timeouts, budget, emit, observer: attemptTelemetry('hedge'), elsewhere });
+    this.#hedging = hedging;
     this.send = retry({ clock, random, budget, emit, observer: attemptTelemetry('retry'), elsewhere, hedging })(attempt);
   }
 
-  /** Retries that could be paid for now. */
-  get level(): number {
-    return this.#budget.level(this.#clock.now());
+  snapshot(): RetriesSnapshot {
+    const { hedge } = this.#knobs();
+    return { budget: this.#budget.level(this.#clock.now()), hedge: hedge === 'off' ? undefined : this.#hedging.snapshot(hedge) };
   }
 }
 

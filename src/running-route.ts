@@ -4,7 +4,7 @@
  * What it has of its own (where its schedule stands, whose turn it is, copies under way, limits that it alone says) it keeps as long as the
  * policy has a route of this name.
  */
-import { paysApart, type Retries } from './call-stack.ts';
+import { paysApart, type Retries, type RetriesSnapshot } from './call-stack.ts';
 import { parseDuration } from './config/duration.ts';
 import { stack, type Attempt, type Call, type Layer, type MeshRequest, type Reply, type Service } from './core/call.ts';
 import type { Clock, Millis } from './core/clock.ts';
@@ -37,6 +37,8 @@ export interface RouteSnapshot extends Partial<Omit<RolloutState, 'weights'>> {
   /** What each version gets now; undefined where the calls go to the service as a whole. */
   readonly weights: Readonly<Record<string, number>> | undefined;
   readonly mirrors: readonly MirrorSnapshot[];
+  /** Where its retries and hedges are paid for apart from the service's, and there were calls. */
+  readonly retries: RetriesSnapshot | undefined;
 }
 
 /** In the place of a version, where every weight is 0. Such a call fails where others are sent, so that whatever is to be done about it is. */
@@ -123,7 +125,7 @@ export class RunningRoute {
 
   snapshot(): RouteSnapshot {
     const { weights, ...progress } = this.#rollout?.state() ?? { weights: undefined };
-    return { name: this.name, weights: weights && Object.fromEntries(weights), ...progress, mirrors: this.#mirrors.map((mirror) => mirror.snapshot()) };
+    return { name: this.name, weights: weights && Object.fromEntries(weights), ...progress, mirrors: this.#mirrors.map((mirror) => mirror.snapshot()), retries: this.#paysApart ? this.#retries?.snapshot() : undefined };
   }
 
   #paysApart = false;

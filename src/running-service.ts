@@ -9,7 +9,7 @@
  * The route comes first, for it may say every later knob otherwise, and which cluster it is. The parts keep memory and never knobs; they ask
  * for those when they use them, so a changed policy is felt at once and nothing that was learnt is lost.
  */
-import { CallStack, Retries, type CallSnapshot } from './call-stack.ts';
+import { CallStack, Retries, type CallSnapshot, type RetriesSnapshot } from './call-stack.ts';
 import type { Attempt, Call, CallOptions, Layer, MeshRequest, Reply, Service } from './core/call.ts';
 import { Cancellation } from './core/cancellation.ts';
 import type { Millis } from './core/clock.ts';
@@ -23,10 +23,8 @@ import { RunningCluster, type ClusterSnapshot, type RunningClusterDeps } from '.
 import { NOWHERE, RunningRoute, type RouteSnapshot } from './running-route.ts';
 import { counting } from './telemetry/event-metrics.ts';
 
-export interface ServiceSnapshot extends ClusterSnapshot, CallSnapshot {
+export interface ServiceSnapshot extends ClusterSnapshot, CallSnapshot, RetriesSnapshot {
   readonly name: string;
-  /** Retries that could be paid for now. */
-  readonly budget: number;
   /** What comes of an endpoint that is ejected or found unhealthy: `observe`, nothing; and whether metrics of this service are wanted. */
   readonly modes: { readonly outlier: Mode | 'off'; readonly healthCheck: Mode | 'off'; readonly metrics: boolean };
   /** Those that calls have gone to. */
@@ -157,7 +155,7 @@ export class RunningService {
     return {
       name: this.name,
       ...this.#whole.snapshot(),
-      budget: this.#retries.level,
+      ...this.#retries.snapshot(),
       modes: { outlier: modeOf(this.policy.outlier), healthCheck: modeOf(this.policy.healthCheck), metrics: this.policy.telemetry.metrics },
       ...this.#calls.snapshot(),
       versions: [...this.#versions].map(([name, cluster]) => ({ name, ...cluster.snapshot() })),

@@ -44,6 +44,14 @@ export interface HedgingDeps {
   readonly observer?: AttemptObserver | undefined;
 }
 
+/** What hedging knows, as plain data for `inspect()`. */
+export interface HedgeSnapshot {
+  /** How long an attempt is waited for now before a hedge is sent; undefined while too little is known of the service. */
+  readonly delay: Millis | undefined;
+  /** Hedges that `extraLoad` would pay for now. */
+  readonly saved: number;
+}
+
 /** Hedges that may be saved up: about what one endpoint has in flight. With ten, most of the calls to one that pauses had none. */
 const SAVED_AT_MOST = 40;
 /** A hundred deposits of 0.01 are 1.0000000000000007 in binary; other shares err to the other side. */
@@ -66,9 +74,8 @@ export class Hedging implements RoundOwner {
     this.timeouts = deps.timeouts;
   }
 
-  /** From an attempt's beginning to a hedge beside it; undefined while too little is known. */
-  delay(knobs: HedgeKnobs): Millis | undefined {
-    return this.#delays.delay(knobs.after, this.#deps.clock.now());
+  snapshot({ after }: HedgeKnobs): HedgeSnapshot {
+    return { delay: this.#delays.delay(after, this.#deps.clock.now()), saved: Math.floor(this.#saved + ROUNDING) };
   }
 
   /** A call succeeded. */

@@ -334,7 +334,7 @@ describe('hedging', () => {
     const generous = { perSuccess: 1, cap: 1000, mode: 'enforce' } as const;
     const setting = setUp(fates, { hedge: { after: 'p90', extraLoad: 1 }, retry: { budget: generous } });
     const knobs = { after: 'p99', max: 1, extraLoad: 1, mode: 'enforce' } as const;
-    expect(setting.hedging.delay(knobs)).toBeUndefined();
+    expect(setting.hedging.snapshot(knobs).delay).toBeUndefined();
     for (let call = 0; call < 2_000; call += 1) {
       void setting.run();
       await setting.clock.advance(20);
@@ -343,7 +343,7 @@ describe('hedging', () => {
     expect(sent).toBeGreaterThan(2_000 * 0.03);
     expect(sent).toBeLessThan(2_000 * 0.08);
     // Nearly all of the slow ones were cut off after 10 ms more. Were they forgotten, or believed, p99 would be that of the quick ones.
-    expect(setting.hedging.delay(knobs)).toBeGreaterThan(15);
+    expect(setting.hedging.snapshot(knobs).delay).toBeGreaterThan(15);
   });
 
   it('does not take a hedge that was cut off early for a quick answer', async () => {
@@ -354,7 +354,7 @@ describe('hedging', () => {
       await result;
     }
     expect(named(setting, 'hedge.sent').length).toBe(50);
-    expect(setting.hedging.delay({ after: 'p50', max: 1, extraLoad: 1, mode: 'enforce' })).toBeGreaterThan(50);
+    expect(setting.hedging.snapshot({ after: 'p50', max: 1, extraLoad: 1, mode: 'enforce' }).delay).toBeGreaterThan(50);
   });
 
   it('a delay that would end after the deadline is none', async () => {
