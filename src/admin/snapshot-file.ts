@@ -4,10 +4,9 @@
  *
  * What JSON cannot say is null: a limit that does not limit.
  */
+import { SNAPSHOT_FORMAT } from '../core/snapshot-format.ts';
 import type { ObservedMesh, ObservedService } from './port.ts';
 import type { Traffic, TrafficRecord } from './traffic.ts';
-
-export const SNAPSHOT_FORMAT = 'inmesh/snapshot@1';
 
 export interface SnapshotFile extends ObservedMesh {
   readonly format: typeof SNAPSHOT_FORMAT;

@@ -9,6 +9,8 @@ export interface Terminal {
   /** What went wrong, apart from it. */
   complain(text: string): void;
   readonly colours: boolean;
+  /** Of its screen; undefined where it is a pipe or a file, and nothing can be written over. */
+  readonly rows?: number | undefined;
 }
 
 /** 0: done, and found what was looked for · 1: not found, or failed · 2: called wrongly. */

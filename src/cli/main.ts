@@ -21,6 +21,8 @@ const commands: ReadonlyMap<string, Listed> = new Map<string, Listed>([
   ['resolve', { summary: 'look a name up as the client does, and show everything on the way', load: async () => (await import('./commands/resolve.ts')).resolve }],
   ['import', { summary: 'make a policy of Istio’s or the Gateway API’s objects', load: async () => (await import('./commands/import.ts')).importCommand }],
   ['init', { summary: 'write a policy file to begin with', load: async () => (await import('./commands/init.ts')).init }],
+  ['graph', { summary: 'say who calls whom and how that goes, from the snapshots of many processes', load: async () => (await import('./commands/graph.ts')).graph }],
+  ['top', { summary: 'the same as it is now, again and again', load: async () => (await import('./commands/top.ts')).top }],
   ['schema', { summary: 'print the policy file’s JSON Schema', load: async () => (await import('./commands/schema.ts')).schema }],
 ]);
 
@@ -85,6 +87,7 @@ const terminal: Terminal = {
   complain: (text) => void process.stderr.write(text),
   // Of a stream that is no terminal there is nothing to ask; of one that is, this knows NO_COLOR, TERM and FORCE_COLOR.
   colours: process.stdout.isTTY === true && process.stdout.hasColors(),
+  rows: process.stdout.isTTY === true ? process.stdout.rows : undefined,
 };
 try {
   process.exitCode = await main(given, terminal);

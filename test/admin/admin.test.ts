@@ -2,9 +2,8 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import express from 'express';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createMeshClient, type AdminOptions, type MeshClient, type PolicyDocument } from '../../src/index.ts';
-import { eventually } from '../support/eventually.ts';
 import { startServer, type Running } from '../support/http-server.ts';
 
 const cleanup: (() => Promise<unknown>)[] = [];
@@ -100,7 +99,7 @@ describe('the admin pages', () => {
     const mesh = await meshOf();
     const url = await admin(mesh);
     const stream = ask(`${url}events`).then(() => 'ended', () => 'broken');
-    await eventually(async () => expect((await ask(`${url}healthz`)).status).toBe(200));
+    await vi.waitFor(async () => expect((await ask(`${url}healthz`)).status).toBe(200));
     await mesh.close({ timeout: 0 });
     expect(await stream).toMatch(/ended|broken/);
     await expect(ask(`${url}healthz`)).rejects.toThrow();

@@ -34,7 +34,7 @@ describe('inmesh', () => {
     const general = await inmesh('--help');
     expect(general).toMatchObject({ code: 0, stderr: '' });
     const commands = [...general.stdout.matchAll(/^ {2}([a-z]+) {2,}\S/gm)].map(([, name]) => name!).filter((name) => name !== 'inmesh');
-    expect(commands).toEqual(['validate', 'diff', 'explain', 'resolve', 'import', 'init', 'schema']);
+    expect(commands).toEqual(['validate', 'diff', 'explain', 'resolve', 'import', 'init', 'graph', 'top', 'schema']);
     for (const command of commands) {
       for (const args of [['--help'], ['-h'], ['name', '--nonsense', '--help']]) {
         expect(await inmesh(command, ...args)).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining(`inmesh ${command}: `) as string });
@@ -73,7 +73,7 @@ describe('inmesh', () => {
       return [...new Set(visit(piece!).filter((name) => !isBuiltin(name)))].sort();
     };
     expect(importsOf('main.js', readFileSync(cli, 'utf8')).filter((name) => !name.startsWith('./') && !isBuiltin(name))).toEqual([]);
-    expect(packagesOf('resolve')).toEqual(['dns-packet']);
+    for (const command of ['resolve', 'graph', 'top']) expect(packagesOf(command)).toEqual(['dns-packet']);
     // A policy is YAML, has a shape, and regular expressions that must compile.
     for (const command of ['validate', 'diff', 'explain', 'import', 'init', 'schema']) expect(packagesOf(command).filter((name) => !['re2js', 'yaml', 'zod'].includes(name))).toEqual([]);
   });
