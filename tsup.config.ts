@@ -2,7 +2,7 @@ import { defineConfig } from 'tsup';
 
 export default defineConfig([
   {
-    entry: { index: 'src/index.ts', server: 'src/server/index.ts' },
+    entry: { index: 'src/index.ts', server: 'src/server/index.ts', otel: 'src/otel/index.ts' },
     format: ['esm', 'cjs'],
     target: 'node20',
     // src/transport/undici.ts needs `import.meta.url`, which CommonJS lacks.

@@ -95,10 +95,12 @@ describe('the packed package', () => {
     writeFileSync(join(folder, 'esm.mts'), use("import { createMeshClient } from 'inmesh';"));
     writeFileSync(join(folder, 'server.mts'), "import { createMeshServer, type MeshServer } from 'inmesh/server';\nexport const server: MeshServer = createMeshServer();\n");
     writeFileSync(join(folder, 'server.cts'), "import server_ = require('inmesh/server');\nexport const made: server_.MeshServer = server_.createMeshServer();\n");
+    writeFileSync(join(folder, 'otel.mts'), "import { startTelemetry, type Telemetry } from 'inmesh/otel';\nexport const telemetry: Telemetry = startTelemetry({ service: 'shop' });\n");
+    writeFileSync(join(folder, 'otel.cts'), "import otel_ = require('inmesh/otel');\nexport const telemetry: otel_.Telemetry = otel_.startTelemetry();\n");
     writeFileSync(join(folder, 'cjs.cts'), use("import mesh_ = require('inmesh');\nconst { createMeshClient } = mesh_;"));
     // Node's types as an application has them; its own, not ours.
     const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules/@types')];
-    run(process.execPath, [tsc, '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2023', '--skipLibCheck', ...types, 'esm.mts', 'cjs.cts', 'server.mts', 'server.cts']);
+    run(process.execPath, [tsc, '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2023', '--skipLibCheck', ...types, 'esm.mts', 'cjs.cts', 'server.mts', 'server.cts', 'otel.mts', 'otel.cts']);
   }, 60_000);
 
   it('brings the command line tool, which can be run', () => {
@@ -118,6 +120,13 @@ describe('the packed package', () => {
     const manifest = JSON.parse(readFileSync(join(folder, 'node_modules/inmesh/package.json'), 'utf8')) as { dependencies: object };
     expect(Object.keys(manifest.dependencies).filter((name) => name.startsWith('@opentelemetry/'))).toEqual(['@opentelemetry/api']);
     expect(readdirSync(join(folder, 'node_modules/@opentelemetry'))).toEqual(['api']);
+  });
+
+  it('says what inmesh/otel lacks, where that is missing, to import and to require', () => {
+    const tell = 'try { startTelemetry(); } catch (error) { console.log(error.message); }';
+    const missing = 'inmesh/otel needs @opentelemetry/sdk-node, which is not installed (expected: npm install @opentelemetry/sdk-node)';
+    expect(node(`import { startTelemetry } from 'inmesh/otel'; ${tell}`, 'module')).toBe(missing);
+    expect(node(`const { startTelemetry } = require('inmesh/otel'); ${tell}`, 'commonjs')).toBe(missing);
   });
 
   function node(program: string, type: 'module' | 'commonjs'): string {

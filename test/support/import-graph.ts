@@ -21,6 +21,7 @@ const COMPOSERS = new Set(['client.ts', 'mesh-options.ts', 'services.ts', 'runni
 /** Programs of their own, that nobody imports, and the folders that each may know besides core. What is not here, they start without. Routing is pure: `inmesh explain` asks the client's own. */
 const ENTRIES: ReadonlyMap<string, readonly string[]> = new Map([
   ['cli', ['config', 'discovery', 'routing']],
+  ['otel', ['telemetry']],
   ['server', ['config', 'policies', 'security', 'telemetry']],
 ]);
 /** Names that say nothing, and so attract everything. */
