@@ -1,5 +1,5 @@
 /**
- * Compare: the same scenario, the same seeds, several ways of choosing; the table of it, and the file that docs/balancing.md is made of.
+ * Compare: the same scenario, the same seeds, several ways of choosing; the table of it, and the file that docs/balancing.md and docs/overload.md are made of.
  *
  * Seeds from 101 on were never tuned on. `npm run simulate` plays five of them, with every way there is, and writes results/; an ordinary test
  * run plays two, with those that something is asserted of. (`SIMULATION=1` is for a first look.)
@@ -14,6 +14,7 @@ import type { NamedWay } from './way.ts';
 
 const asked = process.env.SIMULATION;
 export const whole = asked !== undefined;
+if (asked !== undefined && !/^[1-9]\d?$/.test(asked)) throw new Error(`SIMULATION: ${asked} (expected: a number of seeds)`);
 export const seeds: readonly number[] = Array.from({ length: whole ? Number(asked) : 2 }, (_, number) => 101 + number);
 
 // They work all the time, and there is much of it.

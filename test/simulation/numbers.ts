@@ -1,9 +1,14 @@
-/** How figures are written: in the tables of docs/balancing.md and in its plots. */
+/** How figures are written: in the tables of the docs and in their plots. */
 import type { Range } from './compare.ts';
 
 /** What a figure is called, and how it is written. */
 const figures: Readonly<Record<string, { readonly heading: string; write(value: number): string }>> = {
   success: { heading: 'success', write: percent },
+  goodput: { heading: 'goodput', write: percent },
+  critical: { heading: 'critical', write: percent },
+  'sheddable-plus': { heading: 'sheddable-plus', write: percent },
+  sheddable: { heading: 'sheddable', write: percent },
+  limit: { heading: 'limit, at the end', write: (value) => value.toFixed(0) },
   within: { heading: 'within a second', write: percent },
   extra: { heading: 'extra requests', write: percent },
   affinity: { heading: 'at home', write: percent },

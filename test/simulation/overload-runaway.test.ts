@@ -7,6 +7,7 @@ import { seeds, whole } from './compare.ts';
 import { driftingBase, gradientWithoutQueue, plainDips } from './overload-limiters.ts';
 import { overload, type NamedLimiter, type OverloadRun } from './overload-world.ts';
 
+/** The reference's 180 s; half of it shows it already. */
 const duration = whole ? 180_000 : 90_000;
 
 async function last(limiter: NamedLimiter, workers: number): Promise<OverloadRun> {

@@ -1,5 +1,5 @@
 /**
- * What docs/balancing.md takes from results/: between `<!-- simulated H1 -->` and `<!-- end -->` stand the plot and the tables of
+ * What the pages of the docs take from results/: between `<!-- simulated H1 -->` and `<!-- end -->` stand the plot and the tables of
  * that experiment, with what was published beside them. Nobody types a figure.
  */
 import { readFileSync, readdirSync } from 'node:fs';
@@ -26,7 +26,7 @@ export function shownOn(page: string): string[] {
 export function withResults(page: string, all: ReadonlyMap<string, Experiment>): string {
   return page.replace(block, (_, row: string) => {
     const experiment = all.get(row);
-    if (experiment === undefined) throw new Error(`docs/balancing.md shows ${row}, of which there is no result`);
+    if (experiment === undefined) throw new Error(`the docs show ${row}, of which there is no result`);
     return `<!-- simulated ${row} -->\n${shown(experiment)}\n<!-- end -->`;
   });
 }
