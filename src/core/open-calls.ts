@@ -36,6 +36,9 @@ export class OpenCalls implements Iterable<Call> {
     if (open.newer === undefined) this.#newest = open.older;
     else open.newer.older = open.older;
     if (open.older !== undefined) open.older.newer = open.newer;
+    // An idle connection keeps its last call, and would keep with it all that came after.
+    open.newer = undefined;
+    open.older = undefined;
     this.#size -= 1;
     this.#ended();
   }

@@ -36,4 +36,14 @@ describe('the open calls of a client', () => {
       }),
     );
   });
+
+  it('are not kept by one that has ended, which an idle connection keeps', () => {
+    const calls = new OpenCalls(() => {});
+    const [first, second, third] = [calls.begun(fakeCall()), calls.begun(fakeCall()), calls.begun(fakeCall())];
+    second.failed(new Error('broken'), fakeCall());
+    const known = Object.values(second);
+    expect(known).not.toContain(first);
+    expect(known).not.toContain(third);
+    expect(calls.size).toBe(2);
+  });
 });
