@@ -22,6 +22,7 @@ describe('the examples', () => {
   it.each([
     ['quick-start', ['200 hello from greeter', 'answered by first and second']],
     ['undici-request', ['8 of 8 orders placed, some at the second attempt']],
+    ...['express', 'fastify', 'koa', 'hono', 'nest'].map((framework): [string, string[]] => [`server-${framework}`, ['front had what the caller gave', 'back had what front left of it', 'both are drained']]),
     ['any-dispatcher', ['fetch of Node reached catalog', 'fetch of undici reached catalog', 'request of undici reached catalog']],
   ])('%s prints what it should, and ends', async (name, lines) => {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [path(`examples/${name}.mjs`)], { timeout: 10_000 });
@@ -29,7 +30,7 @@ describe('the examples', () => {
     expect(stderr).toBe('');
   });
 
-  it.each(['quick-start', 'undici-request', 'any-dispatcher'])('%s is short enough to be read at a glance', (name) => {
+  it.each(['quick-start', 'undici-request', 'any-dispatcher', 'server-express', 'server-fastify', 'server-koa', 'server-hono'])('%s is short enough to be read at a glance', (name) => {
     expect(readFileSync(path(`examples/${name}.mjs`), 'utf8').split('\n').length).toBeLessThan(40);
   });
 });

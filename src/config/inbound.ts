@@ -3,9 +3,12 @@
  */
 import * as z from 'zod';
 import { admissionOnceOn, defaultInbound } from '../core/inbound-policy.ts';
-import { flag, integer, knob, mapping, number, oneOf } from './knob.ts';
+import { isIP } from 'node:net';
+import { flag, integer, knob, list, mapping, number, oneOf, text } from './knob.ts';
 
 const { honour } = defaultInbound;
+
+const block = text(isBlock, 'IP address or CIDR block, such as 10.0.0.7 or 10.0.0.0/8', '^[0-9A-Fa-f:.]+(/\\d{1,3})?$');
 
 export function inboundKnobs() {
   return mapping(
@@ -38,7 +41,15 @@ export function inboundKnobs() {
         .meta({ description: 'Requests served at one time: a limit that finds itself. Beyond it, the least critical are answered with 503 and not processed. Off by default; the name alone, `gradient`, is enough.' })
         .optional(),
       loadReport: knob(flag(), defaultInbound.loadReport, 'Say in every response how busy this process is, as `endpoint-load-metrics`.'),
+      authorization: knob(oneOf('enforce', 'observe'), defaultInbound.authorization, '`observe`: report whom `allow` does not name, and let him in.'),
+      forwardedFrom: knob(list(block, 0), defaultInbound.forwardedFrom, 'Proxies that end TLS in front, and whose `x-forwarded-client-cert` says who the caller is. From anybody else that header counts for nothing.'),
     },
     'What the server half of this service (`inmesh/server`) believes of a request, and says of itself. Its callers read past it.',
   ).optional();
+}
+
+function isBlock(value: string): boolean {
+  const [, address, prefix] = /^([0-9A-Fa-f:.]{2,45})(?:\/(\d{1,3}))?$/.exec(value) ?? [];
+  const family = isIP(address ?? '');
+  return family !== 0 && (prefix === undefined || Number(prefix) <= (family === 4 ? 32 : 128));
 }

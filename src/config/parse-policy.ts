@@ -7,6 +7,7 @@ import { defaultPolicy, defaultServicePolicy } from '../core/policy.ts';
 import type { HostPattern, LookupSource, Policy, ServiceEntry, ServicePolicy } from '../core/policy.ts';
 import { parseAddress } from './address.ts';
 import type { Address } from './address.ts';
+import { allowed } from './allow.ts';
 import { addContradictions } from './contradictions.ts';
 import { addDiscoveryProblems, discoverySource, refreshingOf, unionOf } from './discovery.ts';
 import { inherit } from './inherit.ts';
@@ -97,19 +98,20 @@ function resolve(document: CheckedDocument, source: PolicySource, problems: Prob
 
 function resolveService(name: string, service: CheckedService, defaults: ServicePolicy, source: PolicySource, problems: ProblemList): ServiceEntry {
   const path = ['services', name];
-  const { hosts = [name], discovery, versions: named = {}, routes: ways = [], ...knobs } = service;
+  const { hosts = [name], discovery, versions: named = {}, routes: ways = [], allow: rules, ...knobs } = service;
   const policy = inherit(defaults, { ...knobs, discovery: refreshingOf(discovery) });
   addContradictions(policy, path, source, problems);
   addDiscoveryProblems(path, source, problems);
   const versions = versionSources(named);
   const own = discovery === undefined ? undefined : discoverySource(discovery);
   const routes = ways.map((route) => resolveRoute(route, policy));
+  const allow = rules === undefined ? undefined : allowed(rules);
   if (service.hosts === undefined && parseAddress(name) === undefined) {
     // All digits, or a label too long: a fine name for people, and none in a URL.
     problems.add({ source: source.name, position: source.position(path, 'key'), path, found: 'no hosts', expected: 'hosts, since the name of the service is no host name' });
-    return { name, hosts: [], source: undefined, versions, routes, policy };
+    return { name, hosts: [], source: undefined, versions, allow, routes, policy };
   }
-  const entry = { name, hosts: hosts.map(address), source: own ?? unionOf(versions), versions, routes, policy };
+  const entry = { name, hosts: hosts.map(address), source: own ?? unionOf(versions), versions, allow, routes, policy };
   addRouteProblems(entry, source, problems);
   return entry;
 }

@@ -8,6 +8,7 @@
 import * as z from 'zod';
 import { defaultPolicy, defaultServicePolicy as core, healthCheckMethods, jitterKinds, onceSwitchedOn, panicModes, retryConditionNames } from '../core/policy.ts';
 import type { RetryCondition } from '../core/policy.ts';
+import { allowRules } from './allow.ts';
 import { balancer } from './balancer.ts';
 import { serviceDiscovery, serviceVersions } from './discovery.ts';
 import { hedging } from './hedge.ts';
@@ -243,6 +244,7 @@ function documentSchema(bareNumbers: boolean) {
     ...knobs,
     discovery: serviceDiscovery(discovery),
     versions: serviceVersions(),
+    allow: allowRules(method),
     routes: serviceRoutes(ofCalls, time, method),
   });
 

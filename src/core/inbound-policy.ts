@@ -29,12 +29,28 @@ export interface InboundKnobs {
   readonly admission: Switchable<AdmissionKnobs>;
   /** Say in every response how busy this process is, as `endpoint-load-metrics`. */
   readonly loadReport: boolean;
+  /** What `allow` does to whom it does not name. */
+  readonly authorization: Mode;
+  /** Addresses and CIDR blocks of proxies that end TLS in front of this process, and whose `x-forwarded-client-cert` says who the caller is. */
+  readonly forwardedFrom: readonly string[];
+}
+
+/** Who may call a service, for what. */
+export interface AllowRule {
+  /** A SPIFFE ID, or a pattern of them; `*`: anybody, also who has no certificate. */
+  readonly id: string;
+  /** Undefined: all. */
+  readonly methods: readonly string[] | undefined;
+  /** A path, or with `/*` at its end all that is below it. Undefined: all. */
+  readonly paths: readonly string[] | undefined;
 }
 
 export const defaultInbound = {
   honour: { deadline: true, criticality: true, attempt: true, trace: true },
   admission: 'off',
   loadReport: true,
+  authorization: 'enforce',
+  forwardedFrom: [],
 } as const satisfies InboundKnobs;
 
 /** What `admission` begins with once it is switched on. Its limit begins high: whom a server turns away at its start, it turns away for nothing. */

@@ -9,7 +9,7 @@ import { defaultBalancer, type BalancerKnobs } from './balancer-policy.ts';
 import type { Millis } from './clock.ts';
 import type { ConfirmEmptyKnobs, DiscoveryKnobs, DiscoverySource, LookupSource } from './discovery-source.ts';
 import type { HealthCheckKnobs, OutlierKnobs } from './health-knobs.ts';
-import { admissionOnceOn, defaultInbound, type InboundKnobs } from './inbound-policy.ts';
+import { admissionOnceOn, defaultInbound, type AllowRule, type InboundKnobs } from './inbound-policy.ts';
 import type { ConcurrencyKnobs, RateLimitKnobs, ThrottleKnobs } from './overload-knobs.ts';
 import type { SlowStartKnobs } from './placement-knobs.ts';
 import type { Mode, Switchable } from './switchable.ts';
@@ -285,6 +285,8 @@ export interface ServiceEntry {
   readonly source: DiscoverySource | undefined;
   /** Where each version's endpoints are found, by its name; empty where the service has none. */
   readonly versions: ReadonlyMap<string, LookupSource>;
+  /** Who may call it, as its server half sees to; undefined: everybody. */
+  readonly allow?: readonly AllowRule[] | undefined;
   /** In the order of the policy. */
   readonly routes: readonly Route[];
   readonly policy: ServicePolicy;

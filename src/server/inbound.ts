@@ -13,15 +13,35 @@ export interface Inbound {
   readonly headers: InboundHeaders;
   /** Undefined where there is none to be seen: behind fetch's interface alone. */
   readonly socket: Socket | undefined;
+  /** Takes a header off, before any handler sees it; undefined where that cannot be done. */
+  strip?(name: string): void;
 }
 
 /** Of HTTP/1 or, by Node's compatibility interface, of HTTP/2. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
 
-export function inboundOf(request: NodeRequest): Inbound {
-  // Express takes the mount path off `url`, and keeps what was sent.
-  const { originalUrl } = request as { originalUrl?: string };
-  return { method: request.method ?? 'GET', target: originalUrl ?? request.url ?? '/', headers: request.headers, socket: socketOf(request) };
+export class NodeInbound implements Inbound {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: InboundHeaders;
+  readonly socket: Socket | undefined;
+  readonly #request: NodeRequest;
+
+  constructor(request: NodeRequest) {
+    this.#request = request;
+    this.method = request.method ?? 'GET';
+    // Express takes the mount path off `url`, and keeps what was sent.
+    this.target = (request as { originalUrl?: string }).originalUrl ?? request.url ?? '/';
+    this.headers = request.headers;
+    this.socket = socketOf(request);
+  }
+
+  strip(name: string): void {
+    const { headers, rawHeaders } = this.#request;
+    if (headers[name] === undefined) return;
+    delete headers[name];
+    for (let index = rawHeaders.length - 2; index >= 0; index -= 2) if (rawHeaders[index]!.toLowerCase() === name) rawHeaders.splice(index, 2);
+  }
 }
 
 /** HTTP/2's is behind a proxy that refuses much, and its session has the real one. */

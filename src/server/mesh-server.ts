@@ -102,7 +102,7 @@ export class MeshServer {
       events: this.events,
       inFlight: () => this.#load.inFlight,
     });
-    this.#gate = new Gate({ service: this.#service, clock, policy: () => this.#policy.entry.policy, load: this.#load, events: this.events, drain: this.#drain, readiness: options.readiness });
+    this.#gate = new Gate({ service: this.#service, clock, own: () => this.#policy.entry, load: this.#load, events: this.events, drain: this.#drain, readiness: options.readiness });
   }
 
   /** `createServer(meshServer.node((request, response) => …))` */

@@ -9,7 +9,7 @@ import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Answer } from './answer.ts';
 import type { Gate } from './gate.ts';
-import { inboundOf, type NodeRequest } from './inbound.ts';
+import { NodeInbound, type NodeRequest } from './inbound.ts';
 import { LOAD_REPORT_HEADER } from './load-meter.ts';
 import { Serving, type ResponseHeaders } from './serving.ts';
 
@@ -24,7 +24,7 @@ type Watched = Writable & { [servingOf]?: Serving; [originalOf]?: Writable['writ
 /** Runs `work` in the request's context. Undefined: the request was refused, and answered. Whoever asks twice for one request is let through. */
 export function serveNode<Result>(gate: Gate, request: NodeRequest, response: NodeResponse, work: () => Result): Result | undefined {
   if (servingRequest(response) !== undefined) return work();
-  const verdict = gate.enter(inboundOf(request));
+  const verdict = gate.enter(new NodeInbound(request));
   if (!(verdict instanceof Serving)) {
     writeAnswer(response, verdict, gate.headers);
     return undefined;

@@ -19,7 +19,7 @@ export interface OwnPolicyOptions {
 }
 
 /** Of it, what a server half needs; without an entry of its own, what holds for everybody. */
-export type OwnEntry = Pick<ServiceEntry, 'policy'>;
+export type OwnEntry = Pick<ServiceEntry, 'policy' | 'allow'>;
 
 export class OwnPolicy {
   readonly #options: OwnPolicyOptions;

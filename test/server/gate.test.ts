@@ -21,7 +21,7 @@ function gate(policy: Partial<ServicePolicy> = {}) {
   events.on('request.refused', (event) => seen.push(event));
   const drain = new Drain({ service: 'orders', clock, random: seededRandom(1), connections: new Connections(), events, inFlight: () => load.inFlight });
   const load = new LoadMeter(clock, () => ({ active: 0, idle: 0 }), () => undefined);
-  const made = new Gate({ service: 'orders', clock, policy: () => knobs.current, load, events, drain, readiness: '/readyz' });
+  const made = new Gate({ service: 'orders', clock, own: () => ({ policy: knobs.current }), load, events, drain, readiness: '/readyz' });
   const enter = (headers: Record<string, string>, target = '/') => made.enter({ method: 'GET', target, headers, socket: undefined });
   return { enter, load, knobs, clock, seen, drain };
 }
@@ -88,7 +88,7 @@ test('turns away whom there is no room for, says so, and begins nothing', () => 
   const verdict = enter({ 'x-inmesh-criticality': 'sheddable' });
   expect(verdict).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
   expect(load.inFlight).toBe(served);
-  expect(seen.at(-1)).toEqual({ service: 'orders', reason: 'overload', method: 'GET', path: '/', criticality: 'sheddable', enforced: true });
+  expect(seen.at(-1)).toEqual({ service: 'orders', reason: 'overload', method: 'GET', path: '/', criticality: 'sheddable', caller: undefined, enforced: true });
 });
 
 test('only says so, where it is to observe', () => {

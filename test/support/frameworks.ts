@@ -17,7 +17,8 @@ import 'reflect-metadata';
 import type { MeshServer } from '../../src/server/index.ts';
 import { readBody } from './http-server.ts';
 
-export type Work = (body: { readonly [key: string]: unknown }) => Promise<object>;
+/** `header`: the framework's own way of asking for one. */
+export type Work = (body: { readonly [key: string]: unknown }, header: (name: string) => unknown) => Promise<object>;
 
 export interface Running {
   readonly port: number;
@@ -29,7 +30,7 @@ export type Start = (mesh: MeshServer, work: Work) => Promise<Running>;
 export const frameworks: Readonly<Record<string, Start>> = {
   'node:http': async (mesh, work) => {
     const server = createServer(mesh.node(async (request, response) => {
-      const result = await work(JSON.parse(await readBody(request)) as object as never);
+      const result = await work(JSON.parse(await readBody(request)) as object as never, (name) => request.headers[name]);
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify(result));
     }));
@@ -40,14 +41,14 @@ export const frameworks: Readonly<Record<string, Start>> = {
     app.use(mesh.express());
     app.use(express.json());
     app.post('/work', async (request, response) => {
-      response.json(await work(request.body as never));
+      response.json(await work(request.body as never, (name) => request.get(name)));
     });
     return listening(mesh.attach(app.listen(0, '127.0.0.1')));
   },
   Fastify: async (mesh, work) => {
     const app = fastify();
     mesh.fastify(app);
-    app.post('/work', (request) => work(request.body as never));
+    app.post('/work', (request) => work(request.body as never, (name) => request.headers[name]));
     await app.listen({ port: 0, host: '127.0.0.1' });
     return running(app.server);
   },
@@ -55,21 +56,21 @@ export const frameworks: Readonly<Record<string, Start>> = {
     const app = new Koa();
     app.use(mesh.koa());
     app.use(async (context) => {
-      context.body = await work(JSON.parse(await readBody(context.req)) as never);
+      context.body = await work(JSON.parse(await readBody(context.req)) as never, (name) => context.get(name) || undefined);
     });
     return listening(mesh.attach(app.listen(0, '127.0.0.1')));
   },
   Hono: async (mesh, work) => {
     const app = new Hono();
     app.use(mesh.hono());
-    app.post('/work', async (context) => context.json(await work(await context.req.json<never>())));
+    app.post('/work', async (context) => context.json(await work(await context.req.json<never>(), (name) => context.req.header(name))));
     const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' });
     return listening(mesh.attach(server as Server));
   },
   NestJS: async (mesh, work) => {
     class Works {
-      work(request: { body: never }): Promise<object> {
-        return work(request.body);
+      work(request: { body: never; headers: Record<string, unknown> }): Promise<object> {
+        return work(request.body, (name) => request.headers[name]);
       }
     }
     const descriptor = Object.getOwnPropertyDescriptor(Works.prototype, 'work')!;
@@ -91,7 +92,7 @@ export async function startHttp2(mesh: MeshServer, work: Work): Promise<Running>
   const server = createHttp2Server(mesh.node(async (request: Http2ServerRequest, response: Http2ServerResponse) => {
     let text = '';
     for await (const chunk of request) text += String(chunk);
-    const result = await work(JSON.parse(text) as never);
+    const result = await work(JSON.parse(text) as never, (name) => request.headers[name]);
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify(result));
   }));

@@ -4,7 +4,7 @@
  */
 import type { Answer } from '../answer.ts';
 import type { Gate } from '../gate.ts';
-import { inboundOf, type Inbound, type NodeRequest } from '../inbound.ts';
+import { NodeInbound, type Inbound, type NodeRequest } from '../inbound.ts';
 import { LOAD_REPORT_HEADER } from '../load-meter.ts';
 import { servingRequest, watch, type NodeResponse } from '../node-response.ts';
 import { Serving, type ResponseHeaders } from '../serving.ts';
@@ -23,7 +23,7 @@ export function honoMiddleware(gate: Gate): HonoMiddleware {
   return async function inmesh(context, next) {
     const { incoming, outgoing } = (context.env ?? {}) as { incoming?: NodeRequest; outgoing?: NodeResponse };
     if (outgoing !== undefined && servingRequest(outgoing) !== undefined) return next();
-    const verdict = gate.enter(incoming === undefined ? fromFetch(context.req.raw) : inboundOf(incoming));
+    const verdict = gate.enter(incoming === undefined ? fromFetch(context.req.raw) : new NodeInbound(incoming));
     if (!(verdict instanceof Serving)) return responseOf(verdict, gate.headers);
     if (outgoing === undefined) return serveFetch(verdict, context, next);
     watch(outgoing, verdict);
