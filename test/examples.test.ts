@@ -17,7 +17,7 @@ const path = (relative: string): string => fileURLToPath(new URL(`../${relative}
 
 describe('the examples', () => {
   // They import the package by its name, as it is built.
-  beforeAll(() => promisify(execFile)(process.execPath, [path('scripts/build-if-stale.mjs')]), 60_000);
+  beforeAll(() => promisify(execFile)(process.execPath, [path('scripts/build-if-stale.mjs')]), 300_000);
 
   it.each([
     ['quick-start', ['200 hello from greeter', 'answered by first and second']],
