@@ -55,17 +55,38 @@ export function signalsOf(own: AbortSignal | undefined): readonly AbortSignal[] 
   return own === undefined || around.includes(own) ? around : [own, ...around];
 }
 
+/** What `runWithin` takes: a signal, or what makes one when it is first asked for. */
+export interface GivenContext extends Omit<CallContext, 'deadline' | 'signal'> {
+  readonly signal?: AbortSignal | (() => AbortSignal) | undefined;
+}
+
 /** Runs `work`, and all that it starts, in this context; `deadline` is an instant. */
-export function runWithin<Result>(context: Omit<CallContext, 'deadline'>, deadline: Millis, work: () => Result): Result {
-  const outer = storage.getStore();
-  const inner: Ambient = {
-    deadline: Math.min(deadline, outer?.deadline ?? Infinity),
-    criticality: context.criticality ?? outer?.criticality,
-    attempt: context.attempt ?? outer?.attempt ?? 1,
-    caller: context.caller ?? outer?.caller,
-    signals: withOneMore(outer?.signals ?? noSignals, context.signal),
-  };
-  return storage.run(inner, work);
+export function runWithin<Result>(context: GivenContext, deadline: Millis, work: () => Result): Result {
+  return storage.run(new Within(context, deadline, storage.getStore()), work);
+}
+
+class Within implements Ambient {
+  readonly deadline: Millis;
+  readonly criticality: Criticality | undefined;
+  readonly attempt: number;
+  readonly caller: string | undefined;
+  readonly #outer: Ambient | undefined;
+  readonly #signal: GivenContext['signal'];
+  #signals: readonly AbortSignal[] | undefined;
+
+  constructor({ criticality, attempt, caller, signal }: GivenContext, deadline: Millis, outer: Ambient | undefined) {
+    this.deadline = Math.min(deadline, outer?.deadline ?? Infinity);
+    this.criticality = criticality ?? outer?.criticality;
+    this.attempt = attempt ?? outer?.attempt ?? 1;
+    this.caller = caller ?? outer?.caller;
+    this.#outer = outer;
+    this.#signal = signal;
+  }
+
+  /** Where it is made when it is asked for: a signal costs a server more than all else that it does for a request, and many call nobody. */
+  get signals(): readonly AbortSignal[] {
+    return (this.#signals ??= withOneMore(this.#outer?.signals ?? noSignals, typeof this.#signal === 'function' ? this.#signal() : this.#signal));
+  }
 }
 
 const noSignals: readonly AbortSignal[] = [];

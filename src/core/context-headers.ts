@@ -36,12 +36,11 @@ const MOST_ATTEMPTS = 1000;
  * Whoever is reachable from outside decides here whom to believe: a stranger may ask for `critical-plus` as anybody may.
  */
 export function contextFromHeaders(headers: InboundHeaders): CallContext {
-  const deadline = shortest(
-    valuesOf(headers, EXPECTED_TIMEOUT_HEADER).map(parseExpectedTimeout),
-    valuesOf(headers, GRPC_TIMEOUT_HEADER).map(parseGrpcTimeout),
-  );
-  const [criticality] = valuesOf(headers, CRITICALITY_HEADER).filter(isCriticality);
-  const attempt = Math.max(0, ...valuesOf(headers, ATTEMPT_COUNT_HEADER).map(parseAttemptCount));
+  const said = typeof headers.get === 'function' ? fromMap(headers as HeaderMap) : fromObject(headers as PlainHeaders);
+  if (said === undefined) return {};
+  const deadline = shortest(valuesOf(said[EXPECTED_TIMEOUT_HEADER]).map(parseExpectedTimeout), valuesOf(said[GRPC_TIMEOUT_HEADER]).map(parseGrpcTimeout));
+  const criticality = valuesOf(said[CRITICALITY_HEADER]).find(isCriticality);
+  const attempt = Math.max(0, ...valuesOf(said[ATTEMPT_COUNT_HEADER]).map(parseAttemptCount));
   return {
     ...(deadline === Infinity ? {} : { deadline }),
     ...(criticality === undefined ? {} : { criticality }),
@@ -81,16 +80,34 @@ function shortest(...candidates: (Millis | undefined)[][]): Millis {
 }
 
 /** Nearly always none or one; a header that was repeated arrives as a list, or joined with commas. */
-function valuesOf(headers: InboundHeaders, name: string): string[] {
-  const value = valueOf(headers, name);
-  if (value === undefined || value === null || value.length > 1000) return [];
+function valuesOf(value: HeaderValue): readonly string[] {
+  if (value === undefined || value === null || value.length > 1000) return nothing;
   return String(value).split(',').map((part) => part.trim());
 }
 
-function valueOf(headers: InboundHeaders, name: string): string | readonly string[] | null | undefined {
-  if (typeof headers.get === 'function') return headers.get(name);
-  const plain = headers as { readonly [name: string]: string | readonly string[] | undefined };
-  if (Object.hasOwn(plain, name)) return plain[name];
-  const written = Object.keys(plain).find((key) => key.length === name.length && key.toLowerCase() === name);
-  return written === undefined ? undefined : plain[written];
+const nothing: readonly string[] = [];
+
+type HeaderMap = Extract<InboundHeaders, { get(name: string): string | null }>;
+type PlainHeaders = { readonly [name: string]: string | readonly string[] | undefined };
+type HeaderValue = string | readonly string[] | null | undefined;
+type Said = Record<string, HeaderValue>;
+
+const names = [EXPECTED_TIMEOUT_HEADER, GRPC_TIMEOUT_HEADER, ATTEMPT_COUNT_HEADER, CRITICALITY_HEADER] as const;
+/** No two are of one length. */
+const nameOfLength: readonly (string | undefined)[] = Array.from({ length: 1 + Math.max(...names.map(({ length }) => length)) }, (_, length) => names.find((name) => name.length === length));
+
+function fromMap(headers: HeaderMap): Said {
+  return Object.fromEntries(names.map((name) => [name, headers.get(name)]));
+}
+
+/** One look at each header's name, in whatever letters; one in small letters goes before others. Undefined: there is none of these. */
+function fromObject(headers: PlainHeaders): Said | undefined {
+  let said: Said | undefined;
+  for (const key in headers) {
+    const name = nameOfLength[key.length];
+    if (name === undefined || (key !== name && key.toLowerCase() !== name) || !Object.hasOwn(headers, key)) continue;
+    said ??= {};
+    if (key === name || said[name] === undefined) said[name] = headers[key];
+  }
+  return said;
 }

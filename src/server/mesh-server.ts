@@ -14,6 +14,7 @@ import { honoMiddleware, type HonoMiddleware } from './adapters/hono.ts';
 import { koaMiddleware, type KoaMiddleware } from './adapters/koa.ts';
 import { nestMiddleware, type NestApp } from './adapters/nest.ts';
 import { nodeListener } from './adapters/node.ts';
+import { upgradeListener, type UpgradeListener } from './adapters/upgrade.ts';
 import { Connections, type ConnectionLimits, type NodeServer } from './connections.ts';
 import { Drain, type DrainOptions, type DrainResult } from './drain.ts';
 import { systemLoop, type LoopMeter } from './event-loop.ts';
@@ -108,6 +109,11 @@ export class MeshServer {
   /** `createServer(meshServer.node((request, response) => …))` */
   node<Request extends NodeRequest = IncomingMessage, Response extends NodeResponse = ServerResponse>(listener: (request: Request, response: Response) => unknown): (request: Request, response: Response) => void {
     return nodeListener(this.#gate, listener);
+  }
+
+  /** `server.on('upgrade', meshServer.upgrade((request, socket, head) => …))`: no adapter sees upgrades. */
+  upgrade(listener: UpgradeListener): UpgradeListener {
+    return upgradeListener(this.#gate, listener);
   }
 
   /** `app.use(meshServer.express())`, before everything else. */

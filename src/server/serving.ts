@@ -37,7 +37,9 @@ export class Serving {
   readonly startedAt: Millis;
   readonly context: ServingContext;
   readonly #owner: ServingOwner;
-  readonly #left = new AbortController();
+  /** Made when somebody asks for its signal. */
+  #left: AbortController | undefined;
+  #gone = false;
   #phase: 'serving' | 'answering' | 'over' = 'serving';
 
   constructor(startedAt: Millis, context: ServingContext, owner: ServingOwner) {
@@ -49,7 +51,7 @@ export class Serving {
   /** Runs the handler, or a part of it that a framework began elsewhere, in the context of this request. */
   run<Result>(work: () => Result): Result {
     const { deadline, traceHeaders, criticality, attempt, caller } = this.context;
-    const within = (): Result => runWithin({ criticality, attempt, caller, signal: this.#left.signal }, deadline, work);
+    const within = (): Result => runWithin({ criticality, attempt, caller, signal: this.#signal }, deadline, work);
     return traceHeaders === undefined ? within() : continueTrace(traceHeaders, within);
   }
 
@@ -63,7 +65,18 @@ export class Serving {
     const phase = this.#phase;
     if (phase === 'over') return;
     this.#phase = 'over';
-    if (!finished) this.#left.abort(new DOMException('the client has left', 'AbortError'));
+    this.#gone = !finished;
+    if (this.#gone) this.#left?.abort(left());
     this.#owner.over(this, phase === 'answering');
   }
+
+  readonly #signal = (): AbortSignal => {
+    this.#left ??= new AbortController();
+    if (this.#gone) this.#left.abort(left());
+    return this.#left.signal;
+  };
+}
+
+function left(): DOMException {
+  return new DOMException('the client has left', 'AbortError');
 }

@@ -116,6 +116,22 @@ describe('the packed package', () => {
     expect(readdirSync(installed).sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'docs', 'package.json']);
   });
 
+  it('holds what is built, and none of what it is built or tested with', () => {
+    const installed = join(folder, 'node_modules/inmesh');
+    const files = (readdirSync(installed, { recursive: true, encoding: 'utf8' })).filter((name) => /\.[a-z]+$/.test(name));
+    const odd = files.filter((name) => !/^(?:dist\/[\w./-]+\.(?:js|cjs|d\.ts|d\.cts|map|json|html|css)|docs\/[\w./-]+\.(?:md|svg|png|json)|(?:README|CHANGELOG)\.md|package\.json)$/.test(name));
+    expect(odd).toEqual([]);
+    expect(files.length).toBeGreaterThan(20);
+  });
+
+  it('runs nothing when it is installed, nor does anything that it brings', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
+    expect(Object.keys(scripts).filter((name) => /^(?:pre|post)?(?:install|prepare|uninstall)$/.test(name))).toEqual([]);
+    const { packages } = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8')) as { packages: Record<string, { hasInstallScript?: boolean }> };
+    expect(Object.keys(packages)).toContain('node_modules/undici');
+    expect(Object.entries(packages).filter(([, { hasInstallScript }]) => hasInstallScript === true).map(([name]) => name)).toEqual([]);
+  });
+
   it('needs nothing of OpenTelemetry but its API', () => {
     const manifest = JSON.parse(readFileSync(join(folder, 'node_modules/inmesh/package.json'), 'utf8')) as { dependencies: object };
     expect(Object.keys(manifest.dependencies).filter((name) => name.startsWith('@opentelemetry/'))).toEqual(['@opentelemetry/api']);
