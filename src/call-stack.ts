@@ -9,6 +9,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { stack, type Attempt, type Call, type Service } from './core/call.ts';
 import type { Clock } from './core/clock.ts';
+import { DECISION_HEADER, type DecisionLevels } from './core/decision.ts';
 import type { Emit } from './core/events.ts';
 import type { Onlooking } from './core/onlooker.ts';
 import { defaultServicePolicy, type BudgetKnobs, type RetryKnobs, type ServicePolicy, type Switchable } from './core/policy.ts';
@@ -24,7 +25,9 @@ import { retry } from './policies/retry.ts';
 import { Throttle, type ThrottleSnapshot } from './policies/throttle.ts';
 import type { Timeouts } from './policies/timeouts.ts';
 import { attemptTelemetry } from './telemetry/attempt-metrics.ts';
+import { ChangedReply } from './routing/header-changes.ts';
 import { measureCalls } from './telemetry/call-metrics.ts';
+import { decisionRecord } from './telemetry/decision-record.ts';
 import { traceCalls } from './telemetry/tracing.ts';
 
 export interface CallSnapshot {
@@ -53,6 +56,8 @@ export interface CallStackDeps {
   readonly capacity: () => number;
   /** As in HedgingDeps. */
   readonly elsewhere: (call: Call) => boolean;
+  /** What of a call's levels is kept below: its budget, its circuit. */
+  readonly below: (call: Call) => Pick<DecisionLevels, 'budget' | 'circuit'>;
 }
 
 export class CallStack {
@@ -62,7 +67,7 @@ export class CallStack {
   readonly #rates: PerRoute<Call, RateLimit, 'rateLimit'>;
 
   /** `next` is where calls become attempts. */
-  constructor({ service, clock, random, timeouts, emit, onlooking, knobs, capacity }: CallStackDeps, next: Service<Call>) {
+  constructor({ service, clock, random, timeouts, emit, onlooking, knobs, capacity, below }: CallStackDeps, next: Service<Call>) {
     const callOf = (call: Call): Call => call;
     // A route's limit is one within the service's, whose connections its calls share; the others take the place of the service's.
     this.#limits = new PerRoute({
@@ -76,6 +81,8 @@ export class CallStack {
       traceCalls({ clock }),
       // Of the same time as the span, both.
       measureCalls({ clock }),
+      // Below the trace, whose events it leaves alone, and above whatever decides.
+      decisionRecord({ clock, levels: (call) => ({ ...this.#levels(call), ...below(call) }), carrying: (reply, decision) => new ChangedReply(reply, { set: [[DECISION_HEADER, JSON.stringify(decision)]], add: [], remove: [] }) }),
       ...(onlooking === undefined ? [] : [onlooking.calls]),
       // Above the deadline: what the caller wants when his time is over comes after it.
       fallback({ emit }),
@@ -98,6 +105,11 @@ export class CallStack {
   /** There may be room: endpoints came, or limits were raised. */
   poke(): void {
     this.#limits.own.poke();
+  }
+
+  #levels(call: Call): Omit<DecisionLevels, 'budget' | 'circuit'> {
+    const { inFlight, queued, limit } = this.#limits.of(call).snapshot();
+    return { inFlight, queued, limit: limit === Infinity ? null : limit, throttled: this.#throttles.of(call).snapshot().rejection[call.criticality] };
   }
 
   snapshot(): CallSnapshot {

@@ -31,6 +31,8 @@ import type { Entry } from './routing/table.ts';
 import type { RunningRoute } from './running-route.ts';
 import { CredentialStore, type CredentialsSnapshot } from './security/credential-store.ts';
 import type { RunningService, ServiceSnapshot } from './running-service.ts';
+import { publish } from './telemetry/channels.ts';
+import { eventLog } from './telemetry/event-log.ts';
 import { Gauges } from './telemetry/gauges.ts';
 import { isTracing } from './telemetry/spans.ts';
 import { Services } from './services.ts';
@@ -109,8 +111,11 @@ export class MeshClient {
     this.#service = options.service ?? (process.env['OTEL_SERVICE_NAME'] || hostname());
     const [clock, random] = [this.#clock, options.random ?? systemRandom];
     const onlooking = new Onlooking(clock);
+    const log = eventLog(options.logger);
     const emit: Emit = (name, event) => {
       onlooking.happened(name, event);
+      log?.(name, event);
+      publish(name, event);
       this.events.emit(name, event);
     };
     const warn = (message: string): void => this.#warn(message);
@@ -157,7 +162,7 @@ export class MeshClient {
     this.dispatcher = new MeshDispatcher(port);
     // Not before whoever made the client had the chance to listen.
     const { source, hash } = this.#policy.loaded;
-    queueMicrotask(() => this.events.emit('policy.loaded', { source, hash, generation: 1 }));
+    queueMicrotask(() => emit('policy.loaded', { source, hash, generation: 1 }));
     this.fetch = meshFetch(this.dispatcher);
   }
 

@@ -6,6 +6,7 @@ export { PolicyInvalid, type PolicyProblem } from './config/problem.ts';
 export type { PolicyDocument } from './config/schema.ts';
 export type { CallContext } from './core/ambient.ts';
 export type { CallOptions } from './core/call.ts';
+export { decisionOf, type DecidedAttempt, type Decision } from './core/decision.ts';
 export { contextFromHeaders, type InboundHeaders } from './core/context-headers.ts';
 export type { Criticality } from './core/criticality.ts';
 export { MeshError, type DeadlineSource, type ErrorCode, type Sent, type ShedBy, type SuppressedReason } from './core/errors.ts';

@@ -5,11 +5,9 @@ import type { GivenPolicy } from './config/load-policy.ts';
 import type { Transport } from './core/call.ts';
 import type { Clock } from './core/clock.ts';
 import type { Random } from './core/random.ts';
+import type { Logger } from './telemetry/event-log.ts';
 
-/** pino's shape: an object, then a sentence. */
-export interface Logger {
-  warn(details: object, message: string): void;
-}
+export type { Logger };
 
 export interface MeshOptions {
   /**
@@ -30,7 +28,7 @@ export interface MeshOptions {
   readonly nameservers?: readonly string[];
   /** Follow the policy's files, and use what they say once it is valid (docs/policy.md). Default: true. */
   readonly watch?: boolean;
-  /** Told of warnings. Default: process warnings. */
+  /** Told of every event at its level (docs/telemetry.md), and of warnings. Default: nobody; what is wrong with the policy is a process warning. */
   readonly logger?: Logger;
   /** For tests: time, chance and the network. */
   readonly clock?: Clock;

@@ -13,6 +13,7 @@ import { CallStack, Retries, type CallSnapshot, type RetriesSnapshot } from './c
 import type { Attempt, Call, CallOptions, Layer, MeshRequest, Reply, Service } from './core/call.ts';
 import { Cancellation } from './core/cancellation.ts';
 import type { Millis } from './core/clock.ts';
+import type { DecisionLevels } from './core/decision.ts';
 import { MeshError } from './core/errors.ts';
 import type { DiscoverySource, Mode, Route, ServiceEntry, ServicePolicy, Switchable } from './core/policy.ts';
 import { TriedEndpoints } from './core/tried.ts';
@@ -209,7 +210,12 @@ export class RunningService {
   get #callDeps() {
     const { clock, random, timeouts, emit, onlooking } = this.#deps;
     const elsewhere = (call: Call): boolean => (call.version === undefined ? this.#whole : this.#versions.get(call.version))?.cluster.hasOther(call) ?? false;
-    return { service: this.name, clock, random, timeouts, emit, onlooking, knobs: () => this.policy, capacity: () => this.#capacity(), elsewhere };
+    return { service: this.name, clock, random, timeouts, emit, onlooking, knobs: () => this.policy, capacity: () => this.#capacity(), elsewhere, below: (call: Call) => this.#levelsOf(call) };
+  }
+
+  #levelsOf(call: Call): Pick<DecisionLevels, 'budget' | 'circuit'> {
+    const cluster = call.version === undefined ? this.#whole : this.#versions.get(call.version);
+    return { budget: (this.#routeOf(call)?.retries ?? this.#retries).snapshot().budget, circuit: cluster?.circuits.of(call).state ?? 'closed' };
   }
 
   /** Undefined also where the policy names it no longer. */

@@ -39,6 +39,7 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock): S
           ticket.settle(outcome, attempt.uploadedAt);
           tellEjection(attempt, node, before);
         }
+        call.witness?.answered(attempt, reply.status, undefined);
         reply.watch(new Delivery(ticket, attempt));
         return reply;
       },
@@ -46,6 +47,7 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock): S
         const before = node.ejection;
         ticket.settle(verdict(error, ticket, attempt));
         tellEjection(attempt, node, before);
+        call.witness?.answered(attempt, undefined, error);
         ticket.release();
         if (error instanceof MeshError && (error.code === 'CONNECT_FAILED' || error.code === 'IDENTITY_MISMATCH')) cluster.refresh('connect-error');
         // Addresses are given out again; but what is true of one now is true of it for as long as a call takes.

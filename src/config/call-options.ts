@@ -33,6 +33,7 @@ const ofCall: Expectations<CallOptions> = {
   idempotencyKey: { fits: (value) => typeof value === 'string', expected: 'a string, or true' },
   signal,
   fallback: { fits: isFallback, expected: 'a Response, a string, bytes, or a function that gives one of these' },
+  explain: { fits: (value) => typeof value === 'boolean', expected: 'true, or false' },
   hashKey: { fits: (value) => typeof value === 'string' && value !== '', expected: 'a string that is not empty' },
 };
 

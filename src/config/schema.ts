@@ -229,6 +229,7 @@ function documentSchema(bareNumbers: boolean) {
       {
         spans: knob(oneOf('attempts', 'calls', 'off'), core.telemetry.spans, '`attempts`: one span per call and one per attempt; `calls`: per call alone.'),
         metrics: knob(flag(), core.telemetry.metrics, 'Measure its calls, attempts and state, where an OpenTelemetry SDK is registered.'),
+        explainHeader: knob(flag(), core.telemetry.explainHeader, 'Let a request ask with `x-inmesh-explain` why it went where it went. The answer, in `x-inmesh-decision` of the response, names endpoints.'),
       },
       'What is traced and measured.',
     ).optional(),

@@ -48,6 +48,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** In the place of a reply that cannot be had; which errors that are: policies/fallback.ts. */
   readonly fallback?: Fallback;
+  /** The response, or the error, carries why the call went where it went (`decisionOf`). */
+  readonly explain?: boolean;
   /** Calls with the same key go to the same endpoint, where the policy balances by hash. */
   readonly hashKey?: string;
 }

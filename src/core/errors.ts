@@ -2,6 +2,7 @@
  * One error class and one table of codes. The message says what happened, to which endpoint, after how many attempts; the
  * fields say it to programs. `docs/errors.md` is checked against the table by a test.
  */
+import type { Decision } from './decision.ts';
 import type { EndpointKey } from './endpoint.ts';
 import type { OutcomeKind } from './outcome-kind.ts';
 
@@ -90,6 +91,8 @@ export class MeshError extends Error {
   retrySuppressed: SuppressedReason | undefined;
   /** Which limit turned the call away, where one did. */
   readonly shedBy: ShedBy | undefined;
+  /** Why the call went where it went; undefined where nobody asked to have it explained. */
+  decision: Decision | undefined;
 
   constructor(code: ErrorCode, message: string, details: MeshErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -104,6 +107,7 @@ export class MeshError extends Error {
     this.deadlineFrom = details.deadlineFrom;
     this.retrySuppressed = undefined;
     this.shedBy = details.shedBy;
+    this.decision = undefined;
     Object.defineProperty(this, brand, { value: true });
   }
 

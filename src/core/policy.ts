@@ -156,6 +156,8 @@ export interface TelemetryKnobs {
   readonly spans: 'attempts' | 'calls' | 'off';
   /** Whether its calls, attempts and state are measured. */
   readonly metrics: boolean;
+  /** Whether the request header `x-inmesh-explain` has the response carry why the call went where it went. */
+  readonly explainHeader: boolean;
 }
 
 /** All knobs of one service. */
@@ -225,7 +227,7 @@ export const defaultServicePolicy = {
   rateLimit: 'off',
   tls: 'off',
   propagate: { deadline: true, criticality: true, retryAttempt: true, trace: true },
-  telemetry: { spans: 'attempts', metrics: true },
+  telemetry: { spans: 'attempts', metrics: true, explainHeader: false },
   inbound: defaultInbound,
 } as const satisfies ServicePolicy;
 

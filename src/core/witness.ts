@@ -5,22 +5,12 @@
  * Events (events.ts) tell the same to everybody else, without the call.
  */
 import type { Millis } from './clock.ts';
+import type { PickCandidate } from './decision.ts';
 import type { Endpoint, EndpointKey } from './endpoint.ts';
 import type { EjectionReason } from './events.ts';
 import type { PanicMode } from './policy.ts';
 
 export type Another = 'retry' | 'hedge';
-
-/** An endpoint that an attempt may go to, as it was when one was picked. */
-export interface PickCandidate {
-  readonly endpoint: EndpointKey;
-  /** `available`, `ejected` or `trial`. */
-  readonly state: string;
-  /** Smaller is freer. */
-  readonly load: number;
-  /** Attempts in flight. */
-  readonly pending: number;
-}
 
 export interface Pick {
   /** Undefined: there was none. */
@@ -44,6 +34,8 @@ export interface WitnessedAttempt {
 export interface Witness {
   /** Where an attempt goes. */
   picked(attempt: WitnessedAttempt, pick: Pick): void;
+  /** What came of it: its headers, or an error. */
+  answered(attempt: WitnessedAttempt, status: number | undefined, error: unknown): void;
   /** What came of an attempt took its endpoint out of use; it would have, where it is not enforced. */
   ejected(attempt: WitnessedAttempt, reason: EjectionReason, enforced: boolean): void;
   /** An attempt was delayed or aborted on purpose. */

@@ -26,6 +26,9 @@ export class SpanEvents implements Witness {
     if (state !== 'available') this.#span.addEvent('inmesh.ejection.hit', { 'inmesh.attempt': attempt.number, 'inmesh.state': state, ...peer(attempt) });
   }
 
+  /** The attempt's own span says so. */
+  answered(): void {}
+
   ejected(attempt: WitnessedAttempt, reason: EjectionReason, enforced: boolean): void {
     this.#span.addEvent('inmesh.ejection', { 'inmesh.attempt': attempt.number, 'inmesh.reason': reason, ...peer(attempt), ...would(enforced) });
   }

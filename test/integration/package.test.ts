@@ -103,6 +103,13 @@ describe('the packed package', () => {
     run(process.execPath, [tsc, '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2023', '--skipLibCheck', ...types, 'esm.mts', 'cjs.cts', 'server.mts', 'server.cts', 'otel.mts', 'otel.cts']);
   }, 60_000);
 
+  it('prints events with NODE_DEBUG=inmesh, and nothing without', () => {
+    const program = "const { createMeshClient } = require('inmesh'); process.stderr.write = (text) => process.stdout.write(text); createMeshClient({ policy: { version: 1 } }); setImmediate(() => {});";
+    const printed = (debug: string): string => run(process.execPath, ['-e', program], { env: { ...process.env, NODE_DEBUG: debug } });
+    expect(printed('inmesh')).toMatch(/^INMESH \d+: policy\.loaded \{/);
+    expect(printed('')).toBe('');
+  });
+
   it('brings the command line tool, which can be run', () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
     expect(run('npx', ['--offline', '--no', '--', 'inmesh', '--version']).trim()).toBe(version);

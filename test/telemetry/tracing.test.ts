@@ -197,7 +197,7 @@ describe('spans', () => {
 
   it('calls: per call alone', async () => {
     const reply = new FakeReply(200);
-    await stackOver([replies(new FakeReply(503)), replies(reply)])(aCall({ telemetry: { spans: 'calls', metrics: true } }));
+    await stackOver([replies(new FakeReply(503)), replies(reply)])(aCall({ telemetry: { spans: 'calls', metrics: true, explainHeader: false } }));
     reply.end();
     const { calls, attempts } = spans();
     expect([attempts.length, calls.length]).toEqual([0, 1]);
@@ -205,7 +205,7 @@ describe('spans', () => {
 
   it('off: none', async () => {
     const reply = new FakeReply(200);
-    await stackOver([replies(reply)])(aCall({ telemetry: { spans: 'off', metrics: true } }));
+    await stackOver([replies(reply)])(aCall({ telemetry: { spans: 'off', metrics: true, explainHeader: false } }));
     reply.end();
     expect(exporter.getFinishedSpans()).toEqual([]);
   });
@@ -233,14 +233,14 @@ describe('trace context', () => {
   });
 
   it('names the call where attempts have no spans', async () => {
-    const seen = await sent({ telemetry: { spans: 'calls', metrics: true } }, TraceFlags.SAMPLED);
+    const seen = await sent({ telemetry: { spans: 'calls', metrics: true, explainHeader: false } }, TraceFlags.SAMPLED);
     const id = spans().calls[0]!.spanContext().spanId;
     expect(seen).toEqual([[`00-${UPPER.traceId}-${id}-01`], [`00-${UPPER.traceId}-${id}-01`]]);
   });
 
   it('is the caller’s own where spans are off', async () => {
-    expect(await sent({ telemetry: { spans: 'off', metrics: true } }, TraceFlags.SAMPLED, 1)).toEqual([[`00-${UPPER.traceId}-${UPPER.spanId}-01`]]);
-    expect(await sent({ telemetry: { spans: 'off', metrics: true } }, undefined, 1)).toEqual([[]]);
+    expect(await sent({ telemetry: { spans: 'off', metrics: true, explainHeader: false } }, TraceFlags.SAMPLED, 1)).toEqual([[`00-${UPPER.traceId}-${UPPER.spanId}-01`]]);
+    expect(await sent({ telemetry: { spans: 'off', metrics: true, explainHeader: false } }, undefined, 1)).toEqual([[]]);
   });
 
   it('stays here where the policy says so', async () => {
@@ -303,7 +303,7 @@ describe('other instrumentation of undici', () => {
     subscribe('undici:request:create', listener);
     try {
       expect(await see()).toBe(true);
-      expect(await see({ telemetry: { spans: 'calls', metrics: true } })).toBe(true);
+      expect(await see({ telemetry: { spans: 'calls', metrics: true, explainHeader: false } })).toBe(true);
       expect(await see({ propagate: { ...defaultServicePolicy.propagate, trace: false } })).toBe(true);
     } finally {
       unsubscribe('undici:request:create', listener);
@@ -326,8 +326,8 @@ describe('other instrumentation of undici', () => {
   it('is left to it where the mesh makes neither span nor header', async () => {
     subscribe('undici:request:create', listener);
     try {
-      expect(await see({ telemetry: { spans: 'off', metrics: true }, propagate: { ...defaultServicePolicy.propagate, trace: false } })).toBe(false);
-      expect(await see({ telemetry: { spans: 'off', metrics: true } })).toBe(false);
+      expect(await see({ telemetry: { spans: 'off', metrics: true, explainHeader: false }, propagate: { ...defaultServicePolicy.propagate, trace: false } })).toBe(false);
+      expect(await see({ telemetry: { spans: 'off', metrics: true, explainHeader: false } })).toBe(false);
     } finally {
       unsubscribe('undici:request:create', listener);
     }
