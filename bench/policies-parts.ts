@@ -13,6 +13,7 @@ import { systemClock as clock } from '../src/core/clock.ts';
 import type { ServicePolicy } from '../src/core/policy.ts';
 import { systemRandom as random } from '../src/core/random.ts';
 import { TriedEndpoints } from '../src/core/tried.ts';
+import { noZones } from '../src/core/zones.ts';
 import { attemptTimeout } from '../src/policies/attempt-timeout.ts';
 import { beginAttempt } from '../src/policies/begin-attempt.ts';
 import { RetryBudget } from '../src/policies/budget.ts';
@@ -102,7 +103,7 @@ function newCall(policy: ServicePolicy): Call {
 function layers(policy: ServicePolicy) {
   const emit = nothing;
   const timeouts = new Timeouts(clock);
-  const knobs = { subset: policy.subset, balancer: policy.balancer, slowStart: policy.slowStart, outlier: policy.outlier, healthCheck: policy.healthCheck, maxPerEndpoint: policy.connection.maxPerEndpoint };
+  const knobs = { subset: policy.subset, balancer: policy.balancer, slowStart: policy.slowStart, outlier: policy.outlier, healthCheck: policy.healthCheck, locality: policy.locality, zones: noZones, maxPerEndpoint: policy.connection.maxPerEndpoint };
   const cluster = new Cluster({ service: 'reviews', identity: 'bench', clock, random, emit, retire: nothing, refresh: nothing, knobs: () => knobs });
   const found = endpoints.map((each) => ({ host: each.split(':')[0]!, port: 80, weight: 1, priority: 0 }));
   cluster.reconcile({ endpoints: found, complete: true, source: 'bench' });

@@ -46,6 +46,8 @@ import * as undici from './transport/undici.ts';
 export interface MeshSnapshot {
   readonly service: string;
   readonly instance: string;
+  /** In which this process runs, where that is known. */
+  readonly zone: string | undefined;
   readonly policy: PolicySnapshot;
   /** Certificates and keys in use, each set of files once. */
   readonly tls: readonly CredentialsSnapshot[];
@@ -241,6 +243,7 @@ export class MeshClient {
     return {
       service: this.#service,
       instance: this.#instance,
+      zone: this.#services.zones.own,
       policy: this.#policy.snapshot(),
       tls: this.#credentials.snapshot(),
       calls: this.#calls.size,

@@ -20,8 +20,9 @@ export interface MeshOptions {
   /** This process among its peers; it decides which subset of endpoints it talks to. Default: `$POD_NAME`, else the host name. */
   readonly instance?: string;
   /**
-   * The zone in which this process runs, as Kubernetes calls it (`topology.kubernetes.io/zone`): where EndpointSlices say which zones their
-   * endpoints are for, those of this zone are used. Default: `$INMESH_ZONE`, else unknown, which prefers none.
+   * The zone in which this process runs, as Kubernetes calls it (`topology.kubernetes.io/zone`): endpoints there are preferred, and where
+   * EndpointSlices say which zones their endpoints are for, those for this zone are used. Default: `$INMESH_ZONE`, else where the policy's
+   * `zones` put its address, else unknown, which prefers none.
    */
   readonly zone?: string;
   /** `ip`, `ip:port` or `[ipv6]:port`. Default: those of /etc/resolv.conf. */

@@ -17,6 +17,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { balance } from './balancer/balance.ts';
 import type { Panic } from './balancer/candidates.ts';
 import { Cluster, type ClusterKnobs } from './balancer/cluster.ts';
+import type { LocalitySnapshot } from './balancer/locality.ts';
 import { positionOf, type Self } from './balancer/position.ts';
 import type { EndpointSnapshot, Exclusions } from './balancer/snapshot.ts';
 import type { SubsetSnapshot } from './balancer/subset.ts';
@@ -29,6 +30,7 @@ import type { Emit } from './core/events.ts';
 import type { Onlooking } from './core/onlooker.ts';
 import type { DiscoverySource, ServicePolicy } from './core/policy.ts';
 import type { PeerView } from './core/peers.ts';
+import type { Zones } from './core/zones.ts';
 import type { Random } from './core/random.ts';
 import type { PeerLists } from './discovery/peer-lists.ts';
 import { resolverFor } from './discovery/resolver-for.ts';
@@ -50,6 +52,7 @@ export interface ClusterSnapshot {
   readonly discovery: DiscoveryState;
   readonly endpoints: readonly EndpointSnapshot[];
   readonly subset: SubsetSnapshot;
+  readonly locality: LocalitySnapshot;
   readonly exclusions: Exclusions;
   /** What is done because too few endpoints are usable; `observed`: nothing, but something would be. */
   readonly panic: Panic;
@@ -69,7 +72,8 @@ export interface RunningClusterDeps {
   readonly peers?: PeerLists | undefined;
   /** Certificates, where policies say TLS; only tests, whose transport has none, do without. */
   readonly credentials?: CredentialStore | undefined;
-  readonly zone: string | undefined;
+  /** Where this process and its endpoints are, by the policy in force. */
+  readonly zones: () => Zones;
   /** Tells people, once. */
   readonly warn: (message: string) => void;
   /** In the place of undici's pools, for tests. */
@@ -180,8 +184,9 @@ export class RunningCluster {
   /** Made once for each policy, as every pick asks for them. */
   #clusterKnobs(): ClusterKnobs {
     const policy = this.#deps.knobs();
-    if (this.#balanced?.policy !== policy || this.#balanced.virtual !== this.#virtual) {
-      this.#balanced = { policy, virtual: this.#virtual, knobs: clusterKnobs(policy, this.#virtual) };
+    const zones = this.#deps.zones();
+    if (this.#balanced?.policy !== policy || this.#balanced.virtual !== this.#virtual || this.#balanced.knobs.zones !== zones) {
+      this.#balanced = { policy, virtual: this.#virtual, knobs: clusterKnobs(policy, this.#virtual, zones) };
     }
     return this.#balanced.knobs;
   }
@@ -207,7 +212,7 @@ export class RunningCluster {
   }
 
   snapshot(): ClusterSnapshot {
-    return { discovery: this.#watch?.state() ?? notLookedFor, endpoints: this.cluster.snapshot(), subset: this.cluster.subset(), exclusions: this.cluster.exclusions(), panic: this.cluster.panic, circuit: this.circuits.own.snapshot(), circuits: this.circuits.snapshots() };
+    return { discovery: this.#watch?.state() ?? notLookedFor, endpoints: this.cluster.snapshot(), subset: this.cluster.subset(), locality: this.cluster.locality(), exclusions: this.cluster.exclusions(), panic: this.cluster.panic, circuit: this.circuits.own.snapshot(), circuits: this.circuits.snapshots() };
   }
 
   /** No new attempts come: what is in flight finishes, what is idle closes. */
@@ -225,13 +230,13 @@ export class RunningCluster {
   }
 
   #follow(source: DiscoverySource): Watch {
-    const { clock, random, stub, emit, onlooking, warn, zone, knobs, changed } = this.#deps;
+    const { clock, random, stub, emit, onlooking, warn, zones, knobs, changed } = this.#deps;
     const service = this.#service;
     const measured: typeof recordLookup = (...lookup) => {
       recordLookup(...lookup);
       onlooking?.present?.lookedUp(...lookup);
     };
-    const watch = resolverFor(source, { stub, clock, random, zone, knobs: () => knobs().discovery, measured }).watch({
+    const watch = resolverFor(source, { stub, clock, random, zone: zones().own, knobs: () => knobs().discovery, measured }).watch({
       resolved: (resolution) => {
         if (resolution.virtual === true && !this.#virtual) {
           emit('discovery.virtual', { service, source: resolution.source, endpoints: resolution.endpoints.map(endpointKey) });
@@ -256,8 +261,8 @@ function peersOf(knobs: ServicePolicy['subset'], lists: PeerLists | undefined): 
   return knobs === 'off' || knobs.peers === 'off' ? undefined : lists?.of(knobs.peers);
 }
 
-function clusterKnobs({ subset, balancer, slowStart, outlier, healthCheck, connection }: ServicePolicy, virtual: boolean): ClusterKnobs {
+function clusterKnobs({ subset, balancer, slowStart, outlier, healthCheck, locality, connection }: ServicePolicy, virtual: boolean, zones: Zones): ClusterKnobs {
   // Clients with subsets of their own would each find another home for the same key.
   const whole = balancer.type === 'hash' && subset !== 'off' && subset.strategy === 'auto';
-  return { subset: whole ? 'off' : subset, balancer, slowStart, outlier: virtual ? 'off' : outlier, healthCheck: virtual ? 'off' : healthCheck, maxPerEndpoint: connection.maxPerEndpoint };
+  return { subset: whole ? 'off' : subset, balancer, slowStart, outlier: virtual ? 'off' : outlier, healthCheck: virtual ? 'off' : healthCheck, locality, zones, maxPerEndpoint: connection.maxPerEndpoint };
 }

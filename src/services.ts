@@ -10,6 +10,8 @@ import type { Millis, Timer } from './core/clock.ts';
 import { MeshError } from './core/errors.ts';
 import type { Explanation } from './core/explanation.ts';
 import type { DiscoverySource, ServiceEntry, ServicePolicy } from './core/policy.ts';
+import { Zones } from './core/zones.ts';
+import { ownAddresses } from './discovery/peers.ts';
 import { explain, plannedShares, type ExplainedRequest } from './routing/explain.ts';
 import { hostTable, splitAuthority, type Authority, type HostTable } from './routing/hosts.ts';
 import { RunningService, type ServiceDeps } from './running-service.ts';
@@ -34,12 +36,17 @@ export class Services {
   readonly #byAuthority = { http: new Map<string, RunningService>(), https: new Map<string, RunningService>() };
   /** No longer named by the policy, or not as they were; they go when their calls have ended. */
   readonly #leaving = new Set<RunningService>();
+  readonly #zone: string | undefined;
+  #zones: Zones;
   #forgetting: Timer | undefined;
   #seeing: Timer | undefined;
 
-  constructor(loaded: LoadedPolicy, deps: Omit<ServiceDeps, 'named'>) {
+  /** `zone`: of this process, where somebody said it. */
+  constructor(loaded: LoadedPolicy, { zone, ...deps }: Omit<ServiceDeps, 'named' | 'zones'> & { readonly zone: string | undefined }) {
     this.#loaded = loaded;
-    this.#deps = { ...deps, named: (name) => this.named(name) };
+    this.#zone = zone;
+    this.#zones = this.#zonesOf(loaded);
+    this.#deps = { ...deps, named: (name) => this.named(name), zones: () => this.#zones };
     this.#hosts = hostTable(loaded.policy.services.values());
   }
 
@@ -86,7 +93,7 @@ export class Services {
     if (snapshot === undefined) return explanation;
     const groups = explanation.versions.length === 0 ? [{ version: undefined, endpoints: explanation.route?.toVersions === true ? [] : snapshot.endpoints }]
       : explanation.versions.map(({ name }) => ({ version: name, endpoints: snapshot.versions.find((each) => each.name === name)?.endpoints ?? [] }));
-    const candidates = groups.flatMap(({ version, endpoints }) => endpoints.map(({ endpoint, state, load, pending }) => ({ version, endpoint, state, load, pending })));
+    const candidates = groups.flatMap(({ version, endpoints }) => endpoints.map(({ endpoint, zone, cost, part, state, load, pending }) => ({ version, endpoint, zone, cost, part, state, load, pending })));
     return { ...explanation, candidates };
   }
 
@@ -100,6 +107,7 @@ export class Services {
    * go. Calls in flight keep the policy they began with.
    */
   reload(loaded: LoadedPolicy): void {
+    if (loaded.policy.zones !== this.#loaded.policy.zones) this.#zones = this.#zonesOf(loaded);
     this.#loaded = loaded;
     this.#hosts = hostTable(loaded.policy.services.values());
     this.#byAuthority.http.clear();
@@ -115,6 +123,15 @@ export class Services {
         this.#running.set(place.key, running);
       }
     }
+  }
+
+  /** Where this process is, and where addresses are. */
+  get zones(): Zones {
+    return this.#zones;
+  }
+
+  #zonesOf({ policy }: LoadedPolicy): Zones {
+    return new Zones(policy.zones, this.#zone, ownAddresses);
   }
 
   async close(reason: MeshError): Promise<void> {

@@ -2,7 +2,7 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import type { Transport } from '../src/core/call.ts';
 import type { MeshEventMap } from '../src/core/events.ts';
-import { createMeshClient } from '../src/index.ts';
+import { createMeshClient, explanationText } from '../src/index.ts';
 import { eventually } from './support/eventually.ts';
 import { a, startScriptedDns } from './support/scripted-dns.ts';
 
@@ -50,4 +50,24 @@ it('chooses its share of the endpoints among its peers, and says so', async () =
   expect(subset.size).toBeGreaterThanOrEqual(2);
   expect(subset.size).toBeLessThanOrEqual(6);
   expect(peers).toEqual([{ name: 'shop-peers.test', own: '10.1.0.7', total: 3, why: undefined }]);
+});
+
+it('knows its zone and those of the endpoints by the networks of the policy, and follows them', async () => {
+  const addresses = ['10.1.0.1', '10.1.0.2', '10.2.0.1', '10.3.0.1'];
+  const dns = await startScriptedDns((query) => {
+    query.send(query.reply({ answers: query.type === 'A' ? addresses.map((address) => a(query.name, address)) : [] }));
+  });
+  closing.push(() => dns.close());
+  vi.stubEnv('POD_IP', '10.1.9.9');
+  const mesh = createMeshClient({
+    service: 'shop', nameservers: [dns.address], transport: () => nowhereElse,
+    policy: { version: 1, zones: { '10.1.0.0/16': 'a', '10.2.0.0/16': 'b' }, services: { reviews: { discovery: { dns: 'reviews.test', port: 80 } } } },
+  });
+  closing.push(() => mesh.close());
+  await mesh.ready();
+  const { zone, services: [reviews] } = mesh.inspect();
+  expect(zone).toBe('a');
+  expect(reviews!.locality).toEqual({ zone: 'a', active: true, why: '', local: 2, remote: 1, unknown: 1 });
+  expect(reviews!.endpoints.map(({ zone: its, cost }) => [its, cost])).toEqual([['a', undefined], ['a', undefined], ['b', 1.5], [undefined, undefined]]);
+  expect(explanationText(mesh.explain({ url: 'http://reviews/' }))).toMatch(/10\.2\.0\.1:80 .* b {2}costs 1\.5 times as much\n/);
 });

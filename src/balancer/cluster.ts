@@ -17,10 +17,11 @@ import { MeshError } from '../core/errors.ts';
 import type { Emit, SubsetReason } from '../core/events.ts';
 import type { Probe } from '../core/health.ts';
 import type { BalancerKnobs } from '../core/balancer-policy.ts';
-import { defaultServicePolicy, type HealthCheckKnobs, type OutlierKnobs, type SlowStartKnobs, type SubsetKnobs, type Switchable } from '../core/policy.ts';
+import { defaultServicePolicy, type HealthCheckKnobs, type LocalityKnobs, type OutlierKnobs, type SlowStartKnobs, type SubsetKnobs, type Switchable } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import type { Stalls } from '../core/stalls.ts';
 import type { Tried } from '../core/tried.ts';
+import type { Zones } from '../core/zones.ts';
 import { chooseCandidates, isUsable, noCandidates, type Candidates, type Panic } from './candidates.ts';
 import { Directory, type Entry } from './directory.ts';
 import { Ejection } from './ejection.ts';
@@ -29,6 +30,7 @@ import { Fleet } from './fleet.ts';
 import { HealthChecks } from './health-checks.ts';
 import { FleetTally } from './matched.ts';
 import { loadFor, pickerFor } from './kinds.ts';
+import { Locality, type LocalitySnapshot } from './locality.ts';
 import { Node, trialDueAt, type NodeContext } from './node.ts';
 import type { PickRequest } from './picker.ts';
 import { nowhere, type Position } from './position.ts';
@@ -45,6 +47,8 @@ export interface ClusterKnobs {
   readonly slowStart: Switchable<SlowStartKnobs>;
   readonly outlier: Switchable<OutlierKnobs>;
   readonly healthCheck: Switchable<HealthCheckKnobs>;
+  readonly locality: Switchable<LocalityKnobs>;
+  readonly zones: Zones;
   /** Attempts in flight to one endpoint; beyond, it is full. */
   readonly maxPerEndpoint: number;
 }
@@ -79,6 +83,7 @@ export class Cluster {
   /** All that discovery knows. */
   readonly #directory: Directory;
   readonly #subset: Subset;
+  readonly #locality: Locality;
   /** Those of the directory that this process talks to … */
   #members: readonly Entry[] = [];
   /** … and what it knows of each of them. */
@@ -98,7 +103,8 @@ export class Cluster {
     this.#deps = deps;
     this.#applied = knobs();
     this.#directory = new Directory(deps.identity);
-    this.#subset = new Subset({ outOfUse: (entry) => this.#outOfUse(entry), position: deps.position ?? (() => nowhere), random });
+    this.#locality = new Locality({ service, emit, knobs: () => knobs().locality, zone: () => knobs().zones.own });
+    this.#subset = new Subset({ outOfUse: (entry) => this.#outOfUse(entry), position: deps.position ?? (() => nowhere), near: () => this.#near(), random });
     this.#firstAnswer = new FirstAnswer(service, clock);
     const outlier = () => knobs().outlier;
     const moved = (now: Millis) => this.#moved(now);
@@ -142,6 +148,7 @@ export class Cluster {
     const first = !this.resolved;
     const now = this.#deps.clock.now();
     this.#begunAt ??= now;
+    this.#directory.locate(this.#deps.knobs().zones);
     const change = this.#directory.learn(resolution, this.#serves ? now : this.#begunAt);
     this.#resubset('discovery');
     this.#firstAnswer.give();
@@ -215,6 +222,11 @@ export class Cluster {
     return this.#subset.snapshot(this.#deps.clock.now());
   }
 
+  /** Which zone is preferred, and whether. */
+  locality(): LocalitySnapshot {
+    return this.#locality.snapshot;
+  }
+
   /** What is known of each endpoint of the subset, as plain data. */
   snapshot(): EndpointSnapshot[] {
     const knobs = this.#deps.knobs();
@@ -226,9 +238,10 @@ export class Cluster {
     this.#checks?.close();
   }
 
-  #differs({ subset, balancer, slowStart, outlier, healthCheck }: ClusterKnobs): boolean {
+  #differs({ subset, balancer, slowStart, outlier, healthCheck, locality, zones }: ClusterKnobs): boolean {
     const applied = this.#applied;
-    return subset !== applied.subset || balancer !== applied.balancer || slowStart !== applied.slowStart || outlier !== applied.outlier || healthCheck !== applied.healthCheck;
+    return subset !== applied.subset || balancer !== applied.balancer || slowStart !== applied.slowStart || outlier !== applied.outlier
+      || healthCheck !== applied.healthCheck || locality !== applied.locality || zones !== applied.zones;
   }
 
   /** Its endpoints have had one success each, or as many together. */
@@ -238,7 +251,7 @@ export class Cluster {
 
   /** The policy changed. */
   #apply(knobs: ClusterKnobs, now: Millis): void {
-    const { subset, outlier, balancer } = this.#applied;
+    const { subset, outlier, balancer, locality, zones } = this.#applied;
     this.#applied = knobs;
     if (knobs.balancer.type !== balancer.type) {
       Object.assign(this.#context, this.#balancing(this.#context));
@@ -246,7 +259,8 @@ export class Cluster {
     }
     if (knobs.outlier === 'off' && outlier !== 'off') this.#ejection.clear(now);
     this.#checks?.follow(this.#nodes);
-    if (knobs.subset !== subset) this.#resubset('policy');
+    this.#directory.locate(knobs.zones);
+    if (knobs.subset !== subset || knobs.locality !== locality || knobs.zones !== zones) this.#resubset('policy');
     else this.#moved(now);
   }
 
@@ -292,6 +306,7 @@ export class Cluster {
       if (present !== undefined && !stays) left.push(present);
       const node = stays ? present : (this.#gone.recall(endpoint, now) ?? this.#newNode(entry, now));
       node.endpoint = endpoint;
+      node.zone = entry.zone;
       return (entry.node = node);
     });
     for (const entry of before) {
@@ -313,6 +328,12 @@ export class Cluster {
     emit('subset.changed', { service, reason, joined, left: left.map(({ key }) => key), size: members.length, total: this.total });
   }
 
+  /** Whether an endpoint is in the zone of this process, where the subset is to have some of those. */
+  #near(): ((entry: Entry) => boolean) | undefined {
+    const { locality, zones: { own } } = this.#deps.knobs();
+    return own === undefined || locality === 'off' || locality.mode === 'observe' ? undefined : ({ zone }) => zone === own;
+  }
+
   #newNode({ key, endpoint, since }: Entry, now: Millis): Node {
     const { service, emit, knobs } = this.#deps;
     const { slowStart } = knobs();
@@ -325,7 +346,7 @@ export class Cluster {
   #choose(now: Millis): void {
     const before = this.panic;
     this.#candidates = chooseCandidates(this.#nodes, this.#deps.knobs(), now);
-    this.#context.shares.use(this.#candidates.nodes);
+    this.#context.shares.use(this.#candidates.nodes, this.#locality.use(this.#candidates.nodes));
     this.#context.slowStart.use(this.#candidates.nodes, now);
     this.#context.picker.use(this.#candidates.nodes, now);
     if (this.panic === before) return;

@@ -7,6 +7,7 @@
  */
 import type { Millis } from '../core/clock.ts';
 import { endpointKey, type Endpoint, type EndpointKey, type Resolution } from '../core/endpoint.ts';
+import { noZones, type Zones } from '../core/zones.ts';
 import { hash } from './hash.ts';
 import type { Node } from './node.ts';
 
@@ -23,6 +24,8 @@ export class Entry {
   endpoint: Endpoint;
   /** As an answer said it that knew names: while another source stands in (A records have no names of pods), it is still true. */
   ordinal: number | undefined;
+  /** Where it runs, by its source or its address. */
+  zone: string | undefined = undefined;
   /** What this process knows of it; undefined while it is not in the subset. */
   node: Node | undefined = undefined;
   /** The last answer that named it. For the directory alone. */
@@ -65,6 +68,7 @@ export class Directory {
   readonly #seed: number;
   readonly #entries = new Map<EndpointKey, Entry>();
   #answer = 0;
+  #zones: Zones = noZones;
   #groups: readonly (readonly Entry[])[] = [];
 
   /** `identity`: of this client, and different from that of its peers. */
@@ -81,6 +85,13 @@ export class Directory {
     return this.#groups;
   }
 
+  /** From now on zones are known by these. */
+  locate(zones: Zones): void {
+    if (zones === this.#zones) return;
+    this.#zones = zones;
+    for (const entry of this.#entries.values()) entry.zone = zones.of(entry.endpoint);
+  }
+
   /** Takes over an answer. One that was cut short adds and changes, and removes nothing. `since`: from when on those count that are new in it. */
   learn({ endpoints, complete }: Resolution, since: Millis = -Infinity): Change {
     const answer = (this.#answer += 1);
@@ -91,11 +102,13 @@ export class Directory {
       if (known === undefined) {
         if (!complete && this.#entries.size >= MOST_MERGED) continue;
         const entry = new Entry(key, endpoint, hash(key, this.#seed), answer, since);
+        entry.zone = this.#zones.of(endpoint);
         this.#entries.set(key, entry);
         added.push(entry);
       } else if (known.answer !== answer || endpoint.priority < known.endpoint.priority) {
         // The same address twice in one answer: the more important mention counts.
         known.answer = answer;
+        if (endpoint.zone !== known.endpoint.zone || endpoint.alternate !== known.endpoint.alternate) known.zone = this.#zones.of(endpoint);
         known.become(endpoint, since);
       }
     }

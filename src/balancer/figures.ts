@@ -2,7 +2,7 @@
  * Figures: what is known of how busy one endpoint is, as numbers side by side.
  *
  * A pick reads those of ten endpoints, of which two are drawn from perhaps ten thousand, so what it costs is how many places in memory
- * it has to wait for. In the fields of objects each fraction is a number object somewhere on the heap; in an array of numbers all are in three
+ * it has to wait for. In the fields of objects each fraction is a number object somewhere on the heap; in an array of numbers all are in two
  * cache lines. Drawing from 10,000 takes half the time it took with objects, and an endpoint half the memory.
  */
 import type { Millis } from '../core/clock.ts';
@@ -33,14 +33,11 @@ export const AHEAD_AT = 12;
 /** Of slow-start.ts: since when it counts as being there, and its place on the ring; 0: it is warm. */
 export const SINCE = 13;
 export const PHASE = 14;
-/** What it last reported to be in flight there, when, what is usual of that, and attempts begun since. */
-export const REPORTED = 15;
-export const REPORTED_AT = 16;
-export const USUAL_REPORTED = 17;
-export const SENT_SINCE = 18;
+/** Of locality.ts: what its load is multiplied by, at least 1. */
+export const COST = 15;
 
 export function noFigures(): Figures {
-  return [0, Infinity, -Infinity, 0, 0, 0, 0, 1, 0, -Infinity, 1, 0, 0, -Infinity, 0, 0, -Infinity, 0, 0];
+  return [0, Infinity, -Infinity, 0, 0, 0, 0, 1, 0, -Infinity, 1, 0, 0, -Infinity, 0, 1];
 }
 
 export function isMeasured(figures: Figures): boolean {
@@ -58,5 +55,4 @@ export function forget(figures: Figures): void {
   figures[SAMPLES] = 0;
   figures[SUCCESS] = 1;
   figures[RESTS_UNTIL] = -Infinity;
-  figures[REPORTED_AT] = -Infinity;
 }

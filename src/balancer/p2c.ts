@@ -19,7 +19,7 @@
 import type { Millis } from '../core/clock.ts';
 import { below, type Random } from '../core/random.ts';
 import type { Tried } from '../core/tried.ts';
-import { WEIGHT } from './figures.ts';
+import { COST, WEIGHT } from './figures.ts';
 import type { Load } from './load.ts';
 import { rank, type Candidate, type Picker, type PickRequest } from './picker.ts';
 import { WeightedDraw } from './weighted-draw.ts';
@@ -44,7 +44,9 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
   #candidates: readonly Some[] = [];
   /** Indices drawn for one pick, in order; kept, so that a pick allocates nothing. */
   readonly #drawn: number[] = [];
-  /** Where their weights are not all the same. */
+  /** Those that cost least, by place, where others cost more (locality.ts): the first of each pick is drawn from them. */
+  #near: Uint32Array | undefined;
+  /** Of these, or of all, where their weights are not all the same. */
   #byWeight: WeightedDraw | undefined;
   /** The latest first. */
   #memory: Some[] = [];
@@ -60,14 +62,16 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
 
   use(candidates: readonly Some[]): void {
     this.#candidates = candidates;
-    const uneven = candidates.some(({ figures }) => figures[WEIGHT] !== candidates[0]!.figures[WEIGHT]);
-    this.#byWeight = uneven ? new WeightedDraw(candidates.map(({ figures }) => figures[WEIGHT]!)) : undefined;
+    const near = Uint32Array.from(candidates.keys()).filter((place) => candidates[place]!.figures[COST] === 1);
+    const weights = (near.length === 0 ? candidates : Array.from(near, (place) => candidates[place]!)).map(({ figures }) => figures[WEIGHT]!);
+    this.#near = near.length === 0 || near.length === candidates.length ? undefined : near;
+    this.#byWeight = weights.some((weight) => weight !== weights[0]) ? new WeightedDraw(weights) : undefined;
     this.#memory = this.#memory.filter((candidate) => candidates.includes(candidate));
   }
 
   load(candidate: Some, now: Millis): number {
     this.#load.weigh(candidate.figures, now, this.#loads, 0);
-    return this.#loads[0]!;
+    return this.#loads[0]! * candidate.figures[COST]!;
   }
 
   pick({ tried }: PickRequest, room: number, now: Millis): Some | undefined {
@@ -97,10 +101,12 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
     let best = 0;
     let least = Infinity;
     for (let place = 0; place < among; place += 1) {
-      this.#load.weigh(compared[place]!.figures, now, loads, 0);
-      if (loads[0]! >= least) continue;
+      const { figures } = compared[place]!;
+      this.#load.weigh(figures, now, loads, 0);
+      const load = loads[0]! * figures[COST]!;
+      if (load >= least) continue;
       best = place;
-      least = loads[0]!;
+      least = load;
     }
     return compared[best]!;
   }
@@ -128,10 +134,10 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
     memory.pop();
   }
 
-  /** An index other than the `before` ones drawn for the same pick. The first is drawn by weight; of the others all are equally likely. */
+  /** An index other than the `before` ones drawn for the same pick. The first is drawn by weight, and near; of the others all are equally likely. */
   #draw(before: number, count: number): number {
     const drawn = this.#drawn;
-    let index = before === 0 && this.#byWeight !== undefined && count === this.#candidates.length ? this.#byWeight.next(this.#random) : below(this.#random, count - before);
+    let index = before === 0 && count === this.#candidates.length ? this.#first(count) : below(this.#random, count - before);
     let place = 0;
     while (place < before && index >= drawn[place]!) {
       index += 1;
@@ -140,6 +146,12 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
     for (let later = before; later > place; later -= 1) drawn[later] = drawn[later - 1]!;
     drawn[place] = index;
     return index;
+  }
+
+  #first(count: number): number {
+    const [near, byWeight] = [this.#near, this.#byWeight];
+    const place = byWeight === undefined ? below(this.#random, near === undefined ? count : near.length) : byWeight.next(this.#random);
+    return near === undefined ? place : near[place]!;
   }
 
   /** The less loaded of two drawn from those of the best rank. */

@@ -15,10 +15,12 @@
  * well, while one that is ten times slower, or fails, loses most of its own as soon as there is some load. It is never further behind
  * than 0.75 of a request: an endpoint that was away is not flooded when it is back, and one that does badly is not pushed forward.
  *
+ * Those that cost more (locality.ts) have their parts among themselves, and are never behind: else what is kept at home would be owed to them.
+ *
  * Where all weights are the same there is nothing to do, and pressure is (in flight + 1) / (usual + 1).
  */
 import { decay } from './decay.ts';
-import { AHEAD, AHEAD_AT, IN_FLIGHT, WEIGHT, type Figures } from './figures.ts';
+import { AHEAD, AHEAD_AT, COST, IN_FLIGHT, WEIGHT, type Figures } from './figures.ts';
 
 /** With 4, of two weights 9:1 the smaller gets a quarter too much one call at a time; with 16, 8 %. */
 const MEMORY = 16;
@@ -35,31 +37,35 @@ export class Shares {
   #even = true;
   /** Of all weights. */
   #total = 1;
-  /** Requests that an endpoint of weight 1 should have had so far. */
-  #time = 0;
+  /** Of the weights of those that cost nothing more, and of the others. */
+  readonly #totals = new Float64Array(2);
+  /** Requests that an endpoint of weight 1 should have had so far, of these and of the others. */
+  readonly #times = new Float64Array(2);
 
-  /** From now on these have a share. */
-  use(candidates: readonly { readonly figures: Figures; readonly endpoint: { readonly weight: number } }[]): void {
+  /** From now on these have a share. `moved`: some of them cost more or less than before. */
+  use(candidates: readonly { readonly figures: Figures; readonly endpoint: { readonly weight: number } }[], moved: boolean): void {
     this.#even = true;
     this.#total = 0;
+    this.#totals.fill(0);
     for (const { figures, endpoint } of candidates) {
       figures[WEIGHT] = Math.max(endpoint.weight, SMALLEST_WEIGHT);
       this.#total += figures[WEIGHT];
+      this.#totals[groupOf(figures)]! += figures[WEIGHT];
+      if (moved) {
+        figures[AHEAD] = 0;
+        figures[AHEAD_AT] = this.#times[groupOf(figures)]!;
+      }
       if (figures[WEIGHT] !== candidates[0]!.figures[WEIGHT]) this.#even = false;
     }
-  }
-
-  /** Nobody has a larger share than another. */
-  get even(): boolean {
-    return this.#even;
   }
 
   /** The next request goes to this endpoint. */
   took(figures: Figures): void {
     if (this.#even) return;
-    this.#time += 1 / this.#total;
+    const group = groupOf(figures);
+    this.#times[group]! += 1 / this.#totals[group]!;
     figures[AHEAD] = this.#ahead(figures) + 1;
-    figures[AHEAD_AT] = this.#time;
+    figures[AHEAD_AT] = this.#times[group]!;
   }
 
   /** How crowded an endpoint is. `usual` attempts in flight are where only its own past counts. */
@@ -72,7 +78,11 @@ export class Shares {
 
   /** Requests beyond its part. */
   #ahead(figures: Figures): number {
-    const due = (this.#time - figures[AHEAD_AT]!) * figures[WEIGHT]!;
-    return Math.max((figures[AHEAD]! + MEMORY) * decay(due / MEMORY) - MEMORY, -MOST_BEHIND);
+    const due = (this.#times[groupOf(figures)]! - figures[AHEAD_AT]!) * figures[WEIGHT]!;
+    return Math.max((figures[AHEAD]! + MEMORY) * decay(due / MEMORY) - MEMORY, groupOf(figures) === 0 ? -MOST_BEHIND : 0);
   }
+}
+
+function groupOf(figures: Figures): 0 | 1 {
+  return figures[COST] === 1 ? 0 : 1;
 }

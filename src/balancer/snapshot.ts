@@ -6,6 +6,7 @@ import type { EndpointKey } from '../core/endpoint.ts';
 import type { EjectionReason } from '../core/events.ts';
 import type { OutcomeKind } from '../core/outcome.ts';
 import type { Excluding } from './candidates.ts';
+import { COST } from './figures.ts';
 import type { Health } from './health.ts';
 import type { EjectionState, Node } from './node.ts';
 import { windowOf, type Tally } from './outlier.ts';
@@ -16,6 +17,8 @@ export interface EndpointSnapshot {
   /** As in `Endpoint`; each absent where there is none. */
   readonly alternate?: string;
   readonly zone?: string;
+  /** What its load is multiplied by as it is in another zone; absent where it is not. */
+  readonly cost?: number;
   readonly weight: number;
   readonly priority: number;
   readonly state: EjectionState['kind'];
@@ -62,12 +65,14 @@ export interface Exclusions {
 export function describe(node: Node, picker: Picker<Node>, { outlier, healthCheck }: Excluding, clock: Clock): EndpointSnapshot {
   const now = clock.now();
   const state = node.ejection;
-  const { alternate, zone } = node.endpoint;
+  const { zone, endpoint: { alternate } } = node;
+  const cost = node.figures[COST]!;
   const part = node.part(now);
   const snapshot = {
     endpoint: node.key,
     ...(alternate === undefined ? {} : { alternate }),
     ...(zone === undefined ? {} : { zone }),
+    ...(cost === 1 ? {} : { cost }),
     weight: node.endpoint.weight,
     priority: node.endpoint.priority,
     state: state.kind,

@@ -16,6 +16,7 @@ import type { Random } from '../core/random.ts';
 import type { Entry } from './directory.ts';
 import { connectionsOf, LoadAware } from './load-aware.ts';
 import { Lots } from './lots.ts';
+import { withOwnZone } from './own-zone.ts';
 import { PeerShare } from './peer-share.ts';
 import type { Position } from './position.ts';
 import { rendezvousStrategy } from './rendezvous.ts';
@@ -41,6 +42,8 @@ export interface SubsetDeps {
   /** No traffic can go there now, for health or for an ejection. */
   readonly outOfUse: (entry: Entry) => boolean;
   readonly position: () => Position;
+  /** Whether it is in the zone of this process; undefined where that does not matter. */
+  readonly near?: () => ((entry: Entry) => boolean) | undefined;
   readonly random: Random;
 }
 
@@ -136,7 +139,9 @@ export class Subset {
   #order(group: Group, now: Millis): void {
     const size = this.#knobs === 'off' ? Infinity : this.#knobs.size;
     this.#decide(group, group.order.members.length <= size && group.entries.length <= size, now);
-    group.order = group.strategy.choose(group.entries, size, now);
+    const order = group.strategy.choose(group.entries, size, now);
+    const near = this.#deps.near?.();
+    group.order = near === undefined ? order : withOwnZone(order, group.entries, near);
   }
 
   /** `free`: all endpoints are in use and will be, so another strategy moves nothing. */

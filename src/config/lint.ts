@@ -6,6 +6,7 @@ import { formatDuration } from './duration.ts';
 import { sourcePlaces } from './discovery.ts';
 import type { Path, PolicyProblem } from './problem.ts';
 import { lintEjection } from './inert-ejection.ts';
+import { lintPlacement } from './placement-lint.ts';
 import { lintRoutes } from './route-problems.ts';
 import { describeAt } from './schema-problems.ts';
 import type { PolicySource } from './source.ts';
@@ -20,10 +21,12 @@ export function lint(policy: Policy, source: PolicySource): readonly PolicyProbl
     warnings.push({ source: source.name, position: source.position(path), path, found, expected });
   };
   lintRetries(policy.defaults, ['defaults'], source, warn);
+  lintPlacement(policy.defaults, ['defaults'], source, warn);
   lintEjection(policy.defaults, undefined, ['defaults'], source, warn);
   lintAffinity(policy.defaults, ['defaults'], source, warn);
   for (const [name, entry] of policy.services) {
     lintRetries(entry.policy, ['services', name], source, warn);
+    lintPlacement(entry.policy, ['services', name], source, warn);
     lintEjection(entry.policy, entry.source, ['services', name], source, warn);
     lintAffinity(entry.policy, ['services', name], source, warn);
     lintSrvNames(['services', name], source, warn);

@@ -93,7 +93,7 @@ function resolve(document: CheckedDocument, source: PolicySource, problems: Prob
     claimHosts(entry, service?.hosts === undefined, claims, source, problems);
   }
   addMirrorProblems({ services }, source, problems);
-  return { unknownHosts: document.unknownHosts ?? defaultPolicy.unknownHosts, defaults, services };
+  return { unknownHosts: document.unknownHosts ?? defaultPolicy.unknownHosts, zones: new Map(Object.entries(document.zones ?? {})), defaults, services };
 }
 
 function resolveService(name: string, service: CheckedService, defaults: ServicePolicy, source: PolicySource, problems: ProblemList): ServiceEntry {

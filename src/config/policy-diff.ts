@@ -25,6 +25,7 @@ export interface ServiceChange {
 
 export interface PolicyDiff {
   readonly unknownHosts?: KnobChange;
+  readonly zones?: KnobChange;
   /** By name, added ones among the others; only those in which something changed. */
   readonly services: readonly ServiceChange[];
 }
@@ -35,8 +36,11 @@ export function diffPolicies(before: Policy, after: Policy): PolicyDiff {
     changeOf(undefined, { policy: before.defaults }, { policy: after.defaults }),
     ...names.map((name) => changeOf(name, before.services.get(name), after.services.get(name))),
   ].filter((change) => change.kind !== 'changed' || change.knobs.length > 0);
-  if (before.unknownHosts === after.unknownHosts) return { services };
-  return { unknownHosts: { knob: 'unknownHosts', before: before.unknownHosts, after: after.unknownHosts }, services };
+  return { ...changed('unknownHosts', before.unknownHosts, after.unknownHosts), ...changed('zones', plain(before.zones), plain(after.zones)), services };
+}
+
+function changed(knob: 'unknownHosts' | 'zones', before: string, after: string): Omit<PolicyDiff, 'services'> {
+  return before === after ? {} : { [knob]: { knob, before, after } };
 }
 
 type Side = Pick<ServiceEntry, 'policy'> & Partial<ServiceEntry>;

@@ -15,7 +15,7 @@ import { hedging } from './hedge.ts';
 import { inboundKnobs } from './inbound.ts';
 import type { Kind } from './knob.ts';
 import { address, duration, flag, given, integer, knob, list, mapping, number, oneOf, orOff, rate, share, size, switchable, text } from './knob.ts';
-import { slowStart } from './placement.ts';
+import { locality, slowStart, zones } from './placement.ts';
 import { retryBudget } from './retry-budget.ts';
 import { serviceRoutes } from './route-schema.ts';
 import { subsetKnobs } from './subset.ts';
@@ -135,6 +135,7 @@ function documentSchema(bareNumbers: boolean) {
       },
       'Asks endpoints whether they are well, apart from requests. Off by default.',
     ),
+    locality: locality(),
     retry: switchable(
       {
         maxRetries: knob(integer(0, 10), core.retry.maxRetries, 'Attempts beyond the first.'),
@@ -256,6 +257,7 @@ function documentSchema(bareNumbers: boolean) {
       defaultPolicy.unknownHosts,
       'Calls to hosts that no service names: get `defaults`, go out untouched by any mechanism, or fail (an egress allow-list).',
     ),
+    zones: zones(),
     defaults: mapping(knobs, 'Knobs of every service, where it does not set its own.').nullable().optional(),
     services: z
       .record(z.string().regex(serviceName, { error: () => serviceNameExpected }), service.nullable(), { error: () => 'a mapping from service names to their knobs' })

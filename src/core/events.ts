@@ -38,6 +38,8 @@ export interface MeshEventMap {
   'endpoint.unhealthy': { service: string; endpoint: EndpointKey; why: string; enforced: boolean };
   /** So many passed that an unhealthy endpoint is back. */
   'endpoint.healthy': { service: string; endpoint: EndpointKey; after: Millis; enforced: boolean };
+  /** No usable endpoint is in the zone of this process, so none is preferred; or one is again. Preferred only where it is `enforced`. */
+  'locality.changed': { service: string; zone: string | undefined; active: boolean; local: number; remote: number; enforced: boolean };
   /** So few endpoints are usable that `mode` says what happens, or no longer; it would, where it is not `enforced`. */
   'balancer.panic': { service: string; active: boolean; mode: PanicMode; ejected: number; unhealthy: number; total: number; enforced: boolean };
   /** Another attempt begins, `delay` from now. `enforced: false`: it would, were `retry.mode` not `observe`. */

@@ -41,6 +41,12 @@ export interface ExplainedCandidate {
   /** Undefined: of the service as a whole. */
   readonly version: string | undefined;
   readonly endpoint: string;
+  /** Where it runs, where that is known. */
+  readonly zone: string | undefined;
+  /** What its load is multiplied by as it is in another zone; undefined where it is not. */
+  readonly cost: number | undefined;
+  /** Which part of its share it gets while it is new; undefined where that is the whole. */
+  readonly part: number | undefined;
   readonly state: string;
   /** Smaller is freer. */
   readonly load: number;

@@ -13,3 +13,15 @@ export interface SlowStartKnobs {
   /** `observe`: say who would be held back, and hold nobody back. */
   readonly mode: Mode;
 }
+
+/** What is preferred: for now, one thing. */
+export const localityPreferences = ['zone'] as const;
+
+export interface LocalityKnobs {
+  /** Endpoints in the zone of this process. */
+  readonly prefer: (typeof localityPreferences)[number];
+  /** What the load of an endpoint in another zone is multiplied by before it is compared; at least 1. */
+  readonly remoteCost: number;
+  /** `observe`: say where endpoints are, and prefer none. */
+  readonly mode: Mode;
+}

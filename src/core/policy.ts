@@ -11,14 +11,15 @@ import type { ConfirmEmptyKnobs, DiscoveryKnobs, DiscoverySource, LookupSource }
 import type { HealthCheckKnobs, OutlierKnobs } from './health-knobs.ts';
 import { admissionOnceOn, defaultInbound, type AllowRule, type InboundKnobs } from './inbound-policy.ts';
 import type { ConcurrencyKnobs, RateLimitKnobs, ThrottleKnobs } from './overload-knobs.ts';
-import type { SlowStartKnobs } from './placement-knobs.ts';
+import type { LocalityKnobs, SlowStartKnobs } from './placement-knobs.ts';
 import type { Mode, Switchable } from './switchable.ts';
 import type { TlsKnobs } from './tls-knobs.ts';
+import type { ZoneTable } from './zones.ts';
 import type { FaultKnobs, HeaderChanges, Mirror, Rewrite, RouteMatch, Targets } from './route.ts';
 
 export type { ConfirmEmptyKnobs, DiscoveryKnobs, DiscoverySource, LookupSource };
 export * from './health-knobs.ts';
-export type { SlowStartKnobs } from './placement-knobs.ts';
+export { localityPreferences, type LocalityKnobs, type SlowStartKnobs } from './placement-knobs.ts';
 export type { AdaptiveKnobs, ConcurrencyKnobs, RateLimitKnobs, ThrottleKnobs } from './overload-knobs.ts';
 export type { Mode, Switchable } from './switchable.ts';
 export type { TlsKnobs, TlsVersion } from './tls-knobs.ts';
@@ -173,6 +174,7 @@ export interface ServicePolicy {
   readonly slowStart: Switchable<SlowStartKnobs>;
   readonly outlier: Switchable<OutlierKnobs>;
   readonly healthCheck: Switchable<HealthCheckKnobs>;
+  readonly locality: Switchable<LocalityKnobs>;
   readonly retry: Switchable<RetryKnobs>;
   readonly hedge: Switchable<HedgeKnobs>;
   readonly circuit: Switchable<CircuitKnobs>;
@@ -208,6 +210,7 @@ export const defaultServicePolicy = {
     mode: 'enforce',
   },
   healthCheck: 'off',
+  locality: { prefer: 'zone', remoteCost: 1.5, mode: 'enforce' },
   retry: {
     maxRetries: 2,
     on: ['connect-failure', 'refused-stream', 'reset', 'gateway-error'],
@@ -297,9 +300,11 @@ export interface ServiceEntry {
 /** One policy file, checked and with every default filled in. */
 export interface Policy {
   readonly unknownHosts: UnknownHosts;
+  /** Where addresses are, for endpoints of which nobody else says it. */
+  readonly zones: ZoneTable;
   /** For hosts that no service names. */
   readonly defaults: ServicePolicy;
   readonly services: ReadonlyMap<string, ServiceEntry>;
 }
 
-export const defaultPolicy: Policy = { unknownHosts: 'defaults', defaults: defaultServicePolicy, services: new Map() };
+export const defaultPolicy: Policy = { unknownHosts: 'defaults', zones: new Map(), defaults: defaultServicePolicy, services: new Map() };

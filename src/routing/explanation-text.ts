@@ -1,7 +1,7 @@
 /**
  * An explanation for people. The texts of the request are as they were given: whoever prints them makes them printable.
  */
-import type { Explanation } from '../core/explanation.ts';
+import type { ExplainedCandidate, Explanation } from '../core/explanation.ts';
 
 export function explanationText(explanation: Explanation): string {
   const { request, at, service, why, route, others, versions, deadline, retry, candidates = [], knobs } = explanation;
@@ -20,7 +20,7 @@ export function explanationText(explanation: Explanation): string {
   lines.push(`deadline  ${deadline ?? 0} ms`, `retries   ${retry}`);
   if (others.length > 0) lines.push('', 'not', ...others.map(({ route: name, match, because }) => `  ${name}  (${match}): ${because}`));
   if (candidates.length > 0) {
-    lines.push('', 'endpoints', ...candidates.map(({ version, endpoint, state, load, pending }) => `  ${version === undefined ? '' : `${version}  `}${endpoint}  ${state}  load ${load.toPrecision(3)}  ${pending} in flight`));
+    lines.push('', 'endpoints', ...candidates.map(candidateText));
   }
   if (knobs.length > 0) {
     const width = Math.max(...knobs.map(({ knob }) => knob.length));
@@ -31,4 +31,9 @@ export function explanationText(explanation: Explanation): string {
 
 function percent(share: number): string {
   return `${Math.round(share * 10_000) / 100}%`;
+}
+
+function candidateText({ version, endpoint, zone, cost, part, state, load, pending }: ExplainedCandidate): string {
+  const parts = [version, endpoint, state, `load ${load.toPrecision(3)}`, `${pending} in flight`, zone, cost === undefined ? undefined : `costs ${cost} times as much`, part === undefined ? undefined : `new: ${percent(part)} of its share`];
+  return `  ${parts.filter((each) => each !== undefined).join('  ')}`;
 }

@@ -5,6 +5,7 @@ import type { Probe } from '../../src/core/health.ts';
 import type { OutcomeKind } from '../../src/core/outcome.ts';
 import { defaultServicePolicy } from '../../src/core/policy.ts';
 import { seededRandom, type Random } from '../../src/core/random.ts';
+import { noZones } from '../../src/core/zones.ts';
 import type { Stalls } from '../../src/core/stalls.ts';
 import { Cluster, type ClusterKnobs } from '../../src/balancer/cluster.ts';
 import type { Position } from '../../src/balancer/position.ts';
@@ -15,6 +16,7 @@ export const noneTried: ReadonlySet<string> = new Set();
 
 export const defaultKnobs = {
   ...defaultServicePolicy,
+  zones: noZones,
   maxPerEndpoint: defaultServicePolicy.connection.maxPerEndpoint,
 } satisfies ClusterKnobs;
 

@@ -34,3 +34,11 @@ test('subsets of each client’s own, where the same key should find the same en
   expect(inService('balancer: predictive, subset: { strategy: rendezvous }')).toEqual([]);
   expect(suspicionsOf('version: 1\ndefaults: { subset: { strategy: load-aware } }\nservices:\n  a: { balancer: hash }\n  b: {}\n')).toEqual([expect.stringContaining('policy.yaml:4:18 services.a.balancer: "hash"')]);
 });
+
+test('slow start and locality that change nothing', () => {
+  expect(inService('slowStart: { minWeight: 100% }')).toEqual([expect.stringContaining('slowStart.minWeight: "100%" (expected: less than 100%: nobody starts slowly)')]);
+  expect(inService('locality: { remoteCost: 1 }')).toEqual([expect.stringContaining('locality.remoteCost: 1 (expected: more than 1')]);
+  expect(inService('balancer: round-robin, locality: { remoteCost: 2 }')).toEqual([expect.stringContaining('services.a.locality: a mapping (expected: off with balancer.type round-robin')]);
+  expect(inService('balancer: round-robin, locality: off')).toEqual([]);
+  expect(inService('balancer: round-robin')).toEqual([]);
+});

@@ -49,7 +49,7 @@ test('an unknown key gets the known one that is nearest, and all that are known'
   ]);
 });
 
-test.each(['locality: off', 'faultInjection: off'])(
+test.each(['faultInjection: off'])(
   'a knob of another version is not ignored: %s',
   (knob) => expect(refusals(inService(knob))[0]).toContain('unknown key'),
 );

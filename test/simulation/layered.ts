@@ -8,6 +8,7 @@ import { endpointKey, type EndpointKey } from '../../src/core/endpoint.ts';
 import { MeshError } from '../../src/core/errors.ts';
 import type { Emit, MeshEventName } from '../../src/core/events.ts';
 import { defaultServicePolicy, type ServicePolicy } from '../../src/core/policy.ts';
+import { noZones } from '../../src/core/zones.ts';
 import { below, seededRandom } from '../../src/core/random.ts';
 import type { StubResolver } from '../../src/discovery/stub-resolver.ts';
 import { Timeouts } from '../../src/policies/timeouts.ts';
@@ -67,7 +68,7 @@ export class LayeredWorld implements Scene {
     const services = transports.map((transport, client) => {
       const random = seededRandom(this.#seed * 7_919 + client * 104_729 + 3_000);
       return new RunningService('reviews', entry(this.#policy), { kind: 'dns', name: 'reviews.', port: 80 }, {
-        clock: timeline, random, timeouts: new Timeouts(timeline), stub: this.#names(), self: { service: 'shop', instance: `client-${client}` }, zone: undefined,
+        clock: timeline, random, timeouts: new Timeouts(timeline), stub: this.#names(), self: { service: 'shop', instance: `client-${client}` }, zones: () => noZones,
         warn() {}, transport: () => transport, emit, named: () => { throw new Error('there is one service here'); },
       });
     });

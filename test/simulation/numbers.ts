@@ -11,6 +11,7 @@ const figures: Readonly<Record<string, { readonly heading: string; write(value: 
   limit: { heading: 'limit, at the end', write: (value) => value.toFixed(0) },
   within: { heading: 'within a second', write: percent },
   extra: { heading: 'extra requests', write: percent },
+  crossing: { heading: 'to the other zone', write: percent },
   affinity: { heading: 'at home', write: percent },
   mean: { heading: 'mean, ms', write: digits },
   p50: { heading: 'p50, ms', write: digits },

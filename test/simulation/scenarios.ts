@@ -172,6 +172,15 @@ export const twoZones: Scenario = {
   distance: (client, server) => (client % 2 === server % 2 ? 0 : 3),
 };
 
+/** Servers as before, and four fifths of the clients in one of the zones: at 70 % it has 12 % more to do than it can. */
+export const zoneOfServer = (server: number): number => server % 2;
+export const zoneOfClient = (client: number): number => (client % 5 === 0 ? 1 : 0);
+export const crowdedZone = (utilisation: number): Scenario => ({
+  ...twoZones,
+  rate: rateFor(utilisation, 20, WORKERS, 2.5),
+  distance: (client, server) => (zoneOfClient(client) === zoneOfServer(server) ? 0 : 3),
+});
+
 /**
  * Prequal's load ramp: 100 clients, 100 servers, 1 is what each of them was allotted. A fifth of the machines have no more than that (two
  * workers' worth); the others lend what they have left (three more). Work is normal with a deviation as large as its mean, cut off at
@@ -208,7 +217,3 @@ export const linkerd: Scenario = {
   timeout: 10_000,
   weather: ({ servers, timeline }) => speedBetween(servers[0]!, timeline, 167 / 2_000, 15_000, 45_000),
 };
-
-/** 600 clients that know 20 of 50 servers each, with neighbours: each sends a request to a server every two seconds or so, and what it knows is old. */
-export const lowRate: Scenario = { ...withAntagonists(0.8), clients: 600, known: (client) => (sparse ??= Array.from({ length: 600 }, (_, each) => subsetOf(`client-${each}`, 50, 20)))[client]! };
-let sparse: readonly (readonly number[])[] | undefined;

@@ -18,6 +18,7 @@ import type { Attempt, Reply, Transport } from '../../src/core/call.ts';
 import type { Millis } from '../../src/core/clock.ts';
 import type { MeshError } from '../../src/core/errors.ts';
 import { defaultServicePolicy, type ServicePolicy } from '../../src/core/policy.ts';
+import { noZones } from '../../src/core/zones.ts';
 import { seededRandom, type Random } from '../../src/core/random.ts';
 import { RetryBudget } from '../../src/policies/budget.ts';
 import { Hedging } from '../../src/policies/hedge.ts';
@@ -92,7 +93,7 @@ async function read(hedge: ServicePolicy['hedge'], seed: number): Promise<Reads>
   const policy: ServicePolicy = { ...defaultServicePolicy, subset: 'off', hedge, retry: { ...defaultServicePolicy.retry, budget: budgetKnobs } };
   const cluster = new Cluster({
     service: 'reviews', identity: 'client', clock: timeline, random: seededRandom(seed), emit: () => {}, retire: () => {}, refresh: () => {},
-    knobs: () => ({ ...policy, maxPerEndpoint: policy.connection.maxPerEndpoint }),
+    knobs: () => ({ ...policy, zones: noZones, maxPerEndpoint: policy.connection.maxPerEndpoint }),
   });
   cluster.reconcile({ endpoints: endpoints(SERVERS), complete: true, source: 'a simulation' });
   const servers = new Servers(timeline, seededRandom(seed + 1_000));

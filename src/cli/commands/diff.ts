@@ -53,7 +53,7 @@ export const diff: Command = {
       return 1;
     }
     terminal.write(values.json === true ? printableJson(found) : pageOf(found, terminal.colours));
-    const same = found.services.length === 0 && found.unknownHosts === undefined;
+    const same = found.services.length === 0 && found.unknownHosts === undefined && found.zones === undefined;
     return same || values['exit-code'] !== true ? 0 : 1;
   },
 };
@@ -66,11 +66,11 @@ function policyAt(path: string): Policy {
   return parsed.policy;
 }
 
-function pageOf({ unknownHosts, services }: PolicyDiff, colours: boolean): string {
+function pageOf({ unknownHosts, zones, services }: PolicyDiff, colours: boolean): string {
   const page = new Page(colours);
-  if (unknownHosts !== undefined) page.line({ text: 'unknownHosts', style: 'bold' }, unknownHosts.before, '→', unknownHosts.after);
+  for (const change of [unknownHosts, zones]) if (change !== undefined) page.line({ text: change.knob, style: 'bold' }, change.before, '→', change.after);
   for (const change of services) serviceOf(page, change);
-  if (services.length === 0 && unknownHosts === undefined) page.line('no difference');
+  if (services.length === 0 && unknownHosts === undefined && zones === undefined) page.line('no difference');
   return page.toString();
 }
 

@@ -4,6 +4,7 @@ import type { Endpoint } from '../../../src/core/endpoint.ts';
 import type { Emit } from '../../../src/core/events.ts';
 import type { Outcome } from '../../../src/core/outcome.ts';
 import { defaultServicePolicy } from '../../../src/core/policy.ts';
+import { noZones } from '../../../src/core/zones.ts';
 import { seededRandom } from '../../../src/core/random.ts';
 import { Cluster, type ClusterKnobs } from '../../../src/balancer/cluster.ts';
 import { loadReport } from '../../../src/balancer/load-report.ts';
@@ -12,10 +13,10 @@ import type { Report } from '../server.ts';
 import { Timeline } from '../timeline.ts';
 import type { NamedWay } from '../way.ts';
 
-const { subset, balancer, slowStart, outlier } = defaultServicePolicy;
+const { subset, balancer, slowStart, outlier, locality } = defaultServicePolicy;
 
 /** All of the default policy that concerns the balancer, with every server in the subset. */
-const defaults: ClusterKnobs = { subset: { ...subset, size: 1_000 }, balancer, slowStart, outlier, healthCheck: 'off', maxPerEndpoint: 100_000 };
+const defaults: ClusterKnobs = { subset: { ...subset, size: 1_000 }, balancer, slowStart, outlier, healthCheck: 'off', locality, zones: noZones, maxPerEndpoint: 100_000 };
 
 const success: Outcome = { kind: 'success' };
 const failure: Outcome = { kind: 'failure' };
@@ -26,10 +27,10 @@ const KNOWN_FOR = 60_000;
 
 export const endpointOf = (server: number): Endpoint => ({ host: `10.0.${server >> 8}.${server & 255}`, port: 80, weight: 1, priority: 0 });
 
-/** The header that a server of ours sends; the request that it answers is still in flight. */
+/** The header that a server of ours sends. */
 function headerOf(report: Report, now: number): string {
   const [busy, rate, failures] = [report.utilisation(now), report.requestRate(now), report.failureRate(now)].map((figure) => figure.toPrecision(4));
-  return `TEXT application_utilization=${busy}, rps_fractional=${rate}, eps=${failures}, named_metrics.rif=${report.inFlight + 1}`;
+  return `TEXT application_utilization=${busy}, rps_fractional=${rate}, eps=${failures}, named_metrics.rif=${report.inFlight}`;
 }
 
 /** `reported`: servers say how loaded they are with each answer. */
@@ -59,7 +60,7 @@ export function inmesh(name: string, knobs: Partial<ClusterKnobs> = {}, emit: Em
           return {
             server: numbers.get(node.key)!,
             over(failed, now, report) {
-              if (reported && report !== undefined) node.reports(loadReport(headerOf(report, now), now)!, failed ? 'failure' : 'success');
+              if (reported && report !== undefined) node.report = loadReport(headerOf(report, now), now);
               ticket.settle(failed ? failure : success);
               ticket.release();
             },
@@ -87,6 +88,3 @@ export const ours = inmesh('inmesh', { outlier: 'off' });
 
 /** By what servers report. The blackout is shortened: runs are short, and it would be a plain round robin for most of them. */
 export const weighted = inmesh('inmesh, weighted (servers report)', { outlier: 'off', balancer: { ...balancer, type: 'weighted', blackoutPeriod: 1_000 } }, () => {}, true);
-
-/** By default, of servers that report. */
-export const oursReported = inmesh('inmesh, servers report', { outlier: 'off' }, () => {}, true);

@@ -9,6 +9,7 @@ import { Cluster } from '../../../src/balancer/cluster.ts';
 import { hash, mix } from '../../../src/balancer/hash.ts';
 import { defaultServicePolicy } from '../../../src/core/policy.ts';
 import { seededRandom } from '../../../src/core/random.ts';
+import { noZones } from '../../../src/core/zones.ts';
 import { Timeline } from '../timeline.ts';
 import type { NamedSticky } from '../sticky.ts';
 import { endpointOf } from './inmesh.ts';
@@ -19,7 +20,7 @@ const nameOf = (server: number) => `${endpointOf(server).host}:80`;
 
 function clusterOf(servers: number, boundedLoad: number | 'off', timeline = new Timeline()): Cluster {
   const balancer = { ...defaultServicePolicy.balancer, type: 'hash', boundedLoad } as const;
-  const knobs = { subset: 'off', slowStart: 'off', outlier: 'off', healthCheck: 'off', maxPerEndpoint: 100_000, balancer } as const;
+  const knobs = { subset: 'off', slowStart: 'off', locality: 'off', zones: noZones, outlier: 'off', healthCheck: 'off', maxPerEndpoint: 100_000, balancer } as const;
   const cluster = new Cluster({ service: 'reviews', identity: 'client', clock: timeline, random: seededRandom(1), knobs: () => knobs, emit() {}, retire() {}, refresh() {} });
   cluster.reconcile({ endpoints: Array.from({ length: servers }, (_, server) => endpointOf(server)), complete: true, source: 'a simulation' });
   return cluster;
