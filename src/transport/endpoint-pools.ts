@@ -191,7 +191,12 @@ function hostOf(authority: string): string {
 }
 
 /** The request's headers, its authority as Host unless it brings its own, and the attempt's in the place of those of the same name. */
-function mergeHeaders(headers: HeaderList, authority: string, attempt: readonly string[]): HeaderList {
+function mergeHeaders(headers: HeaderList, authority: string, attempt: string[]): HeaderList {
+  // The attempt's are its own, and nobody reads them after this.
+  if (headers.length === 0) {
+    attempt.push('host', authority);
+    return attempt;
+  }
   const merged: (string | readonly string[])[] = [];
   let host = authority;
   for (let index = 0; index < headers.length; index += 2) {

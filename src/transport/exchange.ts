@@ -26,6 +26,9 @@ const HOLD_AT_MOST = 256 * 1024;
 /** A server may send any number of 1xx; callers that listen to them want the first few. */
 const INFORMATIONAL_AT_MOST = 16;
 
+/** In the place of lists that have nothing in them, for most never have. */
+const none: never[] = [];
+
 type Phase = 'connecting' | 'sent' | 'replied' | 'over';
 
 interface Informational {
@@ -47,22 +50,24 @@ export class Exchange implements Reply, Cancellable {
 
   #status = 0;
   #statusText = '';
-  #rawHeaders: Buffer[] = [];
-  #rawTrailers: Buffer[] = [];
+  #rawHeaders: Buffer[] = none;
+  #rawTrailers: Buffer[] = none;
   #informational: Informational[] | undefined;
   #upgradeSocket: Duplex | undefined;
   /** What of the request body this attempt was given. */
   #body: unknown;
   #resumeSocket: (() => void) | undefined;
 
-  #observers: ReplyObserver[] = [];
+  /** With places for all that usually watch: an array that grows from nothing takes seventeen. */
+  #observers: (ReplyObserver | undefined)[] = [undefined, undefined, undefined, undefined, undefined, undefined];
+  #watching = 0;
   #firstByteSeen = false;
 
   #sink: ReplySink | undefined;
   #sinkPaused = false;
   #socketPaused = false;
   #sinkTold = false;
-  #held: Buffer[] = [];
+  #held: Buffer[] = none;
   #heldBytes = 0;
 
   #discarded = false;
@@ -105,7 +110,7 @@ export class Exchange implements Reply, Cancellable {
   watch(observer: ReplyObserver): void {
     if (this.#firstByteSeen) observer.firstByte?.();
     if (this.#phase === 'over') observer.end(this.#error);
-    else this.#observers.push(observer);
+    else this.#observers[this.#watching++] = observer;
   }
 
   accept(sink: ReplySink): void {
@@ -125,9 +130,9 @@ export class Exchange implements Reply, Cancellable {
 
   discard(): void {
     this.#discarded = true;
-    this.#held = [];
+    this.#held = none;
     if (this.#phase === 'over') return;
-    for (const observer of this.#observers) observer.discarded?.();
+    for (let place = 0; place < this.#watching; place += 1) this.#observers[place]!.discarded?.();
     if (this.#socketPaused || Number(this.header('content-length') ?? Infinity) > DRAIN_AT_MOST) {
       this.#abort?.(new Error('this reply is not wanted'));
       return;
@@ -195,14 +200,16 @@ export class Exchange implements Reply, Cancellable {
       this.#socketPaused = this.#sinkPaused;
       return !this.#socketPaused;
     }
-    this.#held.push(chunk);
+    // Nearly always all there is.
+    if (this.#held.length === 0) this.#held = [chunk];
+    else this.#held.push(chunk);
     this.#heldBytes += chunk.length;
     this.#socketPaused = this.#sink !== undefined || this.#heldBytes > HOLD_AT_MOST;
     return !this.#socketPaused;
   }
 
   onComplete(rawTrailers: Buffer[] | null): void {
-    this.#rawTrailers = rawTrailers ?? [];
+    if (rawTrailers !== null) this.#rawTrailers = rawTrailers;
     if (!this.#firstByteSeen) this.#sawFirstByte();
     this.#finish(undefined);
     if (this.#sink !== undefined) this.#flush();
@@ -251,7 +258,7 @@ export class Exchange implements Reply, Cancellable {
 
   #sawFirstByte(): void {
     this.#firstByteSeen = true;
-    for (const observer of this.#observers) observer.firstByte?.();
+    for (let place = 0; place < this.#watching; place += 1) this.#observers[place]!.firstByte?.();
   }
 
   #finish(error: MeshError | undefined): void {
@@ -260,9 +267,10 @@ export class Exchange implements Reply, Cancellable {
     this.#drainTimer?.cancel();
     this.#attempt.cancellation.unsubscribe(this);
     this.#attempt.call.request.body?.left(this.#body);
-    const observers = this.#observers;
-    this.#observers = [];
-    for (const observer of observers) observer.end(error);
+    // Whoever watches from here on is told at once.
+    for (let place = 0; place < this.#watching; place += 1) this.#observers[place]!.end(error);
+    this.#observers = none;
+    this.#watching = 0;
   }
 
   /** The sink wants more: first what was held, then what the socket has. */
@@ -290,7 +298,7 @@ export class Exchange implements Reply, Cancellable {
 
   #tellEnd(sink: ReplySink): void {
     this.#sinkTold = true;
-    this.#held = [];
+    this.#held = none;
     if (this.#error !== undefined) return sink.onError(this.#error);
     try {
       sink.onComplete(this.#rawTrailers);

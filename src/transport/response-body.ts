@@ -77,6 +77,13 @@ export class ResponseBody extends Readable {
   // ---- as a whole
 
   text(): Promise<string> {
+    // What nearly everybody asks for, and by then it is there.
+    if (this.#over && this.#usable) {
+      this.#collect();
+      const text = this.#text();
+      this.#end();
+      return Promise.resolve(text);
+    }
     return this.#whole(() => this.#text());
   }
 
@@ -167,11 +174,19 @@ export class ResponseBody extends Readable {
 
   // ----
 
-  #whole<Result>(read: () => Result): Promise<Result> {
-    if (this.#mode !== 'held' || this.destroyed || this.#web !== undefined) return Promise.reject(this.errored ?? new TypeError('unusable'));
+  get #usable(): boolean {
+    return this.#mode === 'held' && !this.destroyed && this.#web === undefined;
+  }
+
+  #collect(): void {
     this.#mode = 'collected';
     // What node asks, and whoever is handed this stream, to tell whether it was read.
     (this as unknown as { _readableState: { dataEmitted: boolean } })._readableState.dataEmitted = true;
+  }
+
+  #whole<Result>(read: () => Result): Promise<Result> {
+    if (!this.#usable) return Promise.reject(this.errored ?? new TypeError('unusable'));
+    this.#collect();
     if (this.#over) return this.#read(read);
     return new Promise((resolve, reject) => {
       this.#collector = { finish: () => resolve(this.#read(read)), fail: reject };
