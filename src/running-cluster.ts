@@ -172,8 +172,7 @@ export class RunningCluster {
       // Directly above the balancer: what it records is one try at one endpoint.
       traceAttempts({ clock }),
       measureAttempts({ clock }),
-      ...(onlooking === undefined ? [] : [onlooking.attempts]),
-    )(balance(this.cluster, this.transport, clock));
+    )(balance(this.cluster, this.transport, clock, onlooking));
   }
 
   /** Discovery has said that there is no endpoint. */

@@ -3,8 +3,8 @@
  * last ones at first (event-log.ts).
  *
  *  - One frame is made and written out for all who look, and none while nobody does.
- *  - Looking must not weigh on what is looked at: after a frame that took long, the next one waits until both together are no more than 1/200
- *    of the time. So the page costs at most half a percent of a core, however many endpoints there are.
+ *  - Looking must not weigh on what is looked at: after a frame that took long, the next one waits until both together are no more than 1/300
+ *    of the time. So the page costs at most a third of a percent of a core, however many endpoints there are.
  *  - Nothing is kept for a reader who does not read: one that falls behind by more than a few frames is dropped, and comes again by itself, as
  *    EventSource does.
  */
@@ -18,7 +18,7 @@ import type { TrafficRecord } from './traffic.ts';
 const EVERY: Millis = 1_000;
 const AT_LEAST_EVERY: Millis = 30_000;
 /** The time between frames is so many times what one costs. */
-const SPARING = 200;
+const SPARING = 300;
 /** Proxies close connections on which nothing comes, most after a minute. */
 const HEARTBEAT: Millis = 15_000;
 const READERS_AT_MOST = 32;

@@ -84,8 +84,4 @@ export class Histograms extends SeriesMap<Histogram> {
   constructor() {
     super(() => new Histogram());
   }
-
-  record(value: number, labels: Labels): void {
-    this.of(labels).record(value);
-  }
 }

@@ -8,9 +8,10 @@ import type { Clock, Millis } from '../core/clock.ts';
 import { MeshError } from '../core/errors.ts';
 import type { MeshEventMap, MeshEventName } from '../core/events.ts';
 import { LatencyWindow } from '../core/latency-window.ts';
-import type { Ended, Onlooker } from '../core/onlooker.ts';
+import type { Onlooker } from '../core/onlooker.ts';
+import type { OutcomeKind } from '../core/outcome-kind.ts';
 import { OutcomeWindow } from '../core/outcome-window.ts';
-import { Counters, Histograms, OTHER } from './series.ts';
+import { Counters, Histograms, OTHER, type Histogram } from './series.ts';
 
 const SECOND: Millis = 1000;
 /** As long as LatencyWindow remembers. */
@@ -40,11 +41,14 @@ interface Lately {
   readonly label: string;
   /** Whether its last call's policy wants metrics. */
   metrics: boolean;
+  /** Where most of its calls are counted; nothing is looked up for the next one that is alike. */
+  usual: { readonly route: string | undefined; readonly version: string | undefined; readonly series: Histogram } | undefined;
 }
 
 interface Server {
   readonly address: string;
   readonly port: string;
+  usual: { readonly status: number | undefined; readonly method: string; readonly series: Histogram } | undefined;
 }
 
 type Happened = { [Name in MeshEventName]: { readonly name: Name; readonly event: MeshEventMap[Name] } }[MeshEventName];
@@ -68,29 +72,40 @@ export class TrafficRecord implements Onlooker {
     this.#since = clock.now();
   }
 
-  called({ service, route, version, policy: { telemetry } }: Call, duration: Millis, { kind, status, error }: Ended): void {
+  called({ service, route, version, startedAt, policy: { telemetry } }: Call, now: Millis, kind: OutcomeKind, status: number | undefined, error: unknown): void {
+    const duration = now - startedAt;
     const lately = this.#lately(service);
-    if (kind !== 'cancelled' && lately !== undefined) {
-      const now = this.#clock.now();
-      lately.outcomes.record(kind !== 'success', now, WINDOW);
-      lately.latencies.record(duration, now);
+    if (lately !== undefined) {
+      if (kind !== 'cancelled') {
+        lately.outcomes.record(kind !== 'success', now, WINDOW);
+        lately.latencies.record(duration, now);
+      }
+      lately.metrics = telemetry.metrics;
     }
-    if (lately !== undefined) lately.metrics = telemetry.metrics;
     if (!telemetry.metrics) return;
+    const usual = lately?.usual;
+    if (usual !== undefined && error === undefined && kind === 'success' && usual.route === route && usual.version === version) return usual.series.record(duration / SECOND);
     const failed = error === undefined && kind !== 'success' ? String(status) : thrown(error);
-    this.histograms['inmesh.call.duration'].record(duration / SECOND, [lately?.label ?? OTHER, route ?? '', version ?? '', kind, failed]);
+    const series = this.histograms['inmesh.call.duration'].of([lately?.label ?? OTHER, route ?? '', version ?? '', kind, failed]);
+    if (lately !== undefined && kind === 'success') lately.usual = { route, version, series };
+    series.record(duration / SECOND);
   }
 
-  attempted({ call: { request, policy } }: Attempt, duration: Millis, { status, error }: Ended): void {
+  attempted({ startedAt, call: { request, policy } }: Attempt, now: Millis, _kind: OutcomeKind, status: number | undefined, error: unknown): void {
     if (!policy.telemetry.metrics) return;
-    const { address, port } = this.#server(request.scheme, request.authority);
+    const server = this.#server(request.scheme, request.authority);
+    const duration = (now - startedAt) / SECOND;
+    const { usual } = server;
+    if (usual !== undefined && error === undefined && usual.status === status && usual.method === request.method) return usual.series.record(duration);
     // As the conventions have it for clients, a 4xx is an error; and what the server said stands, also where its body broke off.
     const failed = status !== undefined && status >= 400 ? String(status) : thrown(error);
-    this.histograms['http.client.request.duration'].record(duration / SECOND, [methodOf(request.method), address, port, status === undefined ? '' : String(status), failed]);
+    const series = this.histograms['http.client.request.duration'].of([methodOf(request.method), server.address, server.port, status === undefined ? '' : String(status), failed]);
+    if (failed === '' && error === undefined) server.usual = { status, method: request.method, series };
+    series.record(duration);
   }
 
   lookedUp(name: string, duration: Millis, failure: string | undefined): void {
-    this.histograms['dns.lookup.duration'].record(duration / SECOND, [name, failure ?? '']);
+    this.histograms['dns.lookup.duration'].of([name, failure ?? '']).record(duration / SECOND);
   }
 
   readonly happened = <Name extends MeshEventName>(name: Name, event: MeshEventMap[Name]): void => {
@@ -117,7 +132,7 @@ export class TrafficRecord implements Onlooker {
   #lately(service: string): Lately | undefined {
     let lately = this.#services.get(service);
     if (lately === undefined && this.#services.size < SERVICES_AT_MOST) {
-      lately = { outcomes: new OutcomeWindow(), latencies: new LatencyWindow(), label: labelOf(service), metrics: true };
+      lately = { outcomes: new OutcomeWindow(), latencies: new LatencyWindow(), label: labelOf(service), metrics: true, usual: undefined };
       this.#services.set(service, lately);
     }
     return lately;
@@ -129,7 +144,7 @@ export class TrafficRecord implements Onlooker {
     if (server === undefined) {
       if (servers.size >= AUTHORITIES_AT_MOST) servers.clear();
       const [, address = authority, port] = /^(?:.*@)?(?:\[(?=.*\]))?([^\]]*?)\]?(?::(\d+))?$/.exec(authority) ?? [];
-      server = { address: isIP(address) === 0 ? address : OTHER, port: port ?? (scheme === 'https' ? '443' : '80') };
+      server = { address: isIP(address) === 0 ? address : OTHER, port: port ?? (scheme === 'https' ? '443' : '80'), usual: undefined };
       servers.set(authority, server);
     }
     return server;

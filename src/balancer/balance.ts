@@ -6,7 +6,9 @@
  */
 import { promised, type Attempt, type Reply, type ReplyObserver, type Service, type Transport } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
+import type { EndpointKey } from '../core/endpoint.ts';
 import { MeshError } from '../core/errors.ts';
+import type { Onlooking } from '../core/onlooker.ts';
 import { classifyError, classifyReply, type Outcome } from '../core/outcome.ts';
 import type { Cluster } from './cluster.ts';
 import { loadReportOf } from './load-report.ts';
@@ -16,7 +18,12 @@ import type { EjectionState, Node, Ticket } from './node.ts';
  * Waits for the first answer of discovery where there was none. Rejects with DISCOVERY_FAILED or NO_ENDPOINTS, and with
  * whatever the transport rejects with; service, endpoint and attempts are filled in.
  */
-export function balance(cluster: Cluster, transport: Transport, clock: Clock): Service<Attempt> {
+export function balance(cluster: Cluster, transport: Transport, clock: Clock, onlooking?: Onlooking): Service<Attempt> {
+  function failed(error: unknown, attempt: Attempt, endpoint?: EndpointKey): unknown {
+    onlooking?.attemptFailed(attempt, error);
+    return explained(error, attempt, endpoint);
+  }
+
   const transported: Service<Attempt> = (attempt) => transport.send(attempt);
 
   function send(attempt: Attempt): Promise<Reply> {
@@ -24,8 +31,8 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock): S
     const node = cluster.pick(call);
     attempt.endpoint = node?.endpoint;
     call.witness?.picked(attempt, { endpoint: node?.key, state: node?.ejection.kind ?? 'available', panic: cluster.panic, candidates: () => cluster.snapshot() });
-    if (node === undefined) return Promise.reject(explained(cluster.none(), attempt));
-    if (call.mistaken?.has(node.key) === true) return Promise.reject(explained(new MeshError('IDENTITY_MISMATCH', `${call.service}: nobody is left to try who may be who he should be`), attempt, node.key));
+    if (node === undefined) return Promise.reject(failed(cluster.none(), attempt));
+    if (call.mistaken?.has(node.key) === true) return Promise.reject(failed(new MeshError('IDENTITY_MISMATCH', `${call.service}: nobody is left to try who may be who he should be`), attempt, node.key));
     call.tried.add(node.key);
     const ticket = node.begin(call.route);
     // Not awaited: that costs twice as much, for every request there is.
@@ -40,6 +47,7 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock): S
         }
         call.witness?.answered(attempt, reply.status, undefined);
         reply.watch(new Delivery(ticket, attempt));
+        onlooking?.attemptReplied(attempt, reply);
         return reply;
       },
       (error: unknown) => {
@@ -51,7 +59,7 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock): S
         if (error instanceof MeshError && (error.code === 'CONNECT_FAILED' || error.code === 'IDENTITY_MISMATCH')) cluster.refresh('connect-error');
         // Addresses are given out again; but what is true of one now is true of it for as long as a call takes.
         if (error instanceof MeshError && error.code === 'IDENTITY_MISMATCH') (call.mistaken ??= new Set()).add(node.key);
-        throw explained(error, attempt, node.key);
+        throw failed(error, attempt, node.key);
       },
     );
   }
@@ -60,7 +68,7 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock): S
     try {
       await cluster.ready(attempt.cancellation);
     } catch (error) {
-      throw explained(error, attempt);
+      throw failed(error, attempt);
     }
     return send(attempt);
   }

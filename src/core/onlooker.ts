@@ -10,20 +10,13 @@ import { MeshError } from './errors.ts';
 import type { Emit } from './events.ts';
 import { classifyReply } from './outcome.ts';
 import type { OutcomeKind } from './outcome-kind.ts';
-
-/** What it came to. */
-export interface Ended {
-  readonly kind: OutcomeKind;
-  /** Undefined: there were no headers. */
-  readonly status: number | undefined;
-  /** What was thrown, or broke the body off; undefined where nothing did. */
-  readonly error: unknown;
-}
+import { watchResult, type ResultObserver } from './result-watch.ts';
 
 /** None of these may throw. */
 export interface Onlooker {
-  called(call: Call, duration: Millis, ended: Ended): void;
-  attempted(attempt: Attempt, duration: Millis, ended: Ended): void;
+  /** `now`: when it was over. `status`: undefined where there were no headers. `error`: what was thrown, or broke the body off. */
+  called(call: Call, now: Millis, kind: OutcomeKind, status: number | undefined, error: unknown): void;
+  attempted(attempt: Attempt, now: Millis, kind: OutcomeKind, status: number | undefined, error: unknown): void;
   /** A name was looked up; `failure` is of few kinds, undefined for an answer. */
   lookedUp(name: string, duration: Millis, failure: string | undefined): void;
   readonly happened: Emit;
@@ -43,46 +36,86 @@ export class Onlooking {
   readonly calls: Layer<Call> = (next) => {
     const observeCall = (call: Call): Promise<Reply> => {
       const { present } = this;
-      if (present === undefined) return next(call);
-      return watched(next(call), (ended) => present.called(call, this.#clock.now() - call.startedAt, ended));
+      const result = next(call);
+      if (present !== undefined) watchResult(call, result, new CallEnding(call, present, this.#clock));
+      return result;
     };
     return observeCall;
   };
 
-  readonly attempts: Layer<Attempt> = (next) => {
-    const observeAttempt = (attempt: Attempt): Promise<Reply> => {
-      const { present } = this;
-      if (present === undefined) return next(attempt);
-      return watched(next(attempt), (ended) => present.attempted(attempt, this.#clock.now() - attempt.startedAt, ended));
-    };
-    return observeAttempt;
-  };
-}
-
-function watched(reply: Promise<Reply>, over: (ended: Ended) => void): Promise<Reply> {
-  const ending = new Ending(over);
-  reply.then(ending.replied, ending.end);
-  return reply;
-}
-
-class Ending implements ReplyObserver {
-  readonly #over: (ended: Ended) => void;
-  #kind: OutcomeKind = 'success';
-  #status: number | undefined;
-
-  constructor(over: (ended: Ended) => void) {
-    this.#over = over;
+  /** Told by whoever sends attempts, where they stand: a layer around him would cost each of them a promise. */
+  attemptReplied(attempt: Attempt, reply: Reply): void {
+    if (this.present !== undefined) new AttemptEnding(attempt, this.present, this.#clock).replied(reply);
   }
 
-  readonly replied = (reply: Reply): void => {
-    this.#status = reply.status;
-    this.#kind = classifyReply(reply, 0).kind;
-    reply.watch(this);
-  };
+  attemptFailed(attempt: Attempt, error: unknown): void {
+    if (this.present !== undefined) new AttemptEnding(attempt, this.present, this.#clock).failed(error);
+  }
+}
 
-  readonly end = (error: unknown): void => {
+abstract class Ending implements ReplyObserver, ResultObserver {
+  protected readonly onlooker: Onlooker;
+  protected readonly clock: Clock;
+  protected kind: OutcomeKind = 'success';
+  protected status: number | undefined = undefined;
+
+  constructor(onlooker: Onlooker, clock: Clock) {
+    this.onlooker = onlooker;
+    this.clock = clock;
+  }
+
+  replied(reply: Reply): void {
+    this.status = reply.status;
+    this.kind = classifyReply(reply, 0).kind;
+    reply.watch(this);
+  }
+
+  failed(error: unknown): void {
+    this.end(error);
+  }
+
+  end(error: unknown): void {
     // What the server said stands, also where the body was not read to its end.
-    const kind = error === undefined || this.#kind !== 'success' ? this.#kind : error instanceof MeshError ? error.outcome : 'local';
-    this.#over({ kind, status: this.#status, error });
-  };
+    if (error !== undefined && this.kind === 'success') this.kind = error instanceof MeshError ? error.outcome : 'local';
+    this.over(error);
+  }
+
+  protected abstract over(error: unknown): void;
+}
+
+/** Of the attempt that ended last: its call ends with it, in the same breath, and asking the clock is most of what all this costs. */
+let lastCall: Call | undefined;
+let lastNow: Millis = 0;
+
+class CallEnding extends Ending {
+  readonly #call: Call;
+
+  constructor(call: Call, onlooker: Onlooker, clock: Clock) {
+    super(onlooker, clock);
+    this.#call = call;
+  }
+
+  protected over(error: unknown): void {
+    const call = this.#call;
+    const now = lastCall === call && error === undefined && call.fellBack === undefined ? lastNow : this.clock.now();
+    lastCall = undefined;
+    this.onlooker.called(call, now, this.kind, this.status, error);
+  }
+}
+
+class AttemptEnding extends Ending {
+  readonly #attempt: Attempt;
+
+  constructor(attempt: Attempt, onlooker: Onlooker, clock: Clock) {
+    super(onlooker, clock);
+    this.#attempt = attempt;
+  }
+
+  protected over(error: unknown): void {
+    const attempt = this.#attempt;
+    const now = this.clock.now();
+    lastCall = attempt.call;
+    lastNow = now;
+    this.onlooker.attempted(attempt, now, this.kind, this.status, error);
+  }
 }

@@ -122,10 +122,10 @@ describe('the stream', () => {
     expect(scene.looks).toBe(11);
   });
 
-  it('looks less often where looking takes long: a two-hundredth of the time at most', async () => {
+  it('looks less often where looking takes long: a three-hundredth of the time at most', async () => {
     const scene = stage({ costs: 50 });
     scene.join();
-    await scene.clock.advance(100_000);
+    await scene.clock.advance(150_000);
     expect(scene.looks).toBe(11);
   });
 

@@ -3,13 +3,29 @@ import { metricsPage, wantsOpenMetrics } from '../../src/admin/metrics-page.ts';
 import { SeriesMap } from '../../src/admin/series.ts';
 import { TrafficRecord } from '../../src/admin/traffic.ts';
 import { MeshError } from '../../src/core/errors.ts';
-import type { Ended } from '../../src/core/onlooker.ts';
+import type { Attempt, Call } from '../../src/core/call.ts';
+import type { Millis } from '../../src/core/clock.ts';
+import type { OutcomeKind } from '../../src/core/outcome-kind.ts';
 import { fakeAttempt, fakeCall } from '../support/fake-call.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { observedMesh, observedService } from './observed.ts';
 
+interface Ended {
+  readonly kind: OutcomeKind;
+  readonly status: number | undefined;
+  readonly error: unknown;
+}
+
 const good: Ended = { kind: 'success', status: 200, error: undefined };
 const bad: Ended = { kind: 'failure', status: 503, error: undefined };
+
+function called(traffic: TrafficRecord, call: Call, duration: Millis, { kind, status, error }: Ended, now = 0): void {
+  traffic.called({ ...call, startedAt: now - duration }, now, kind, status, error);
+}
+
+function attempted(traffic: TrafficRecord, attempt: Attempt, duration: Millis, { kind, status, error }: Ended): void {
+  traffic.attempted({ ...attempt, startedAt: -duration }, 0, kind, status, error);
+}
 
 function page(traffic: TrafficRecord, open = false, mesh = observedMesh()): string[] {
   return metricsPage(mesh, traffic, open).split('\n');
@@ -20,7 +36,7 @@ describe('what is measured of traffic', () => {
     const clock = new VirtualClock(0);
     const traffic = new TrafficRecord(clock);
     for (let second = 0; second < 60; second += 1) {
-      for (let count = 0; count < 10; count += 1) traffic.called(fakeCall(), count === 9 ? 500 : 20, second < 29 || count > 0 ? good : bad);
+      for (let count = 0; count < 10; count += 1) called(traffic, fakeCall(), count === 9 ? 500 : 20, second < 29 || count > 0 ? good : bad, clock.now());
       await clock.advance(1000);
     }
     const { rate, success, p50, p99 } = traffic.of('reviews');
@@ -36,21 +52,21 @@ describe('what is measured of traffic', () => {
   it('is a rate from the first second on, not one over half a minute that has not been', async () => {
     const clock = new VirtualClock(0);
     const traffic = new TrafficRecord(clock);
-    for (let count = 0; count < 20; count += 1) traffic.called(fakeCall(), 5, good);
+    for (let count = 0; count < 20; count += 1) called(traffic, fakeCall(), 5, good);
     await clock.advance(2000);
     expect(traffic.of('reviews').rate).toBe(10);
   });
 
   it('leaves out callers who left: they say nothing about the service', () => {
     const traffic = new TrafficRecord(new VirtualClock(0));
-    traffic.called(fakeCall(), 5, good);
-    traffic.called(fakeCall(), 5, { kind: 'cancelled', status: undefined, error: new MeshError('CANCELLED', 'gone') });
+    called(traffic, fakeCall(), 5, good);
+    called(traffic, fakeCall(), 5, { kind: 'cancelled', status: undefined, error: new MeshError('CANCELLED', 'gone') });
     expect(traffic.of('reviews').success).toBe(1);
   });
 
   it('takes a bounded memory, however many hosts are called', () => {
     const traffic = new TrafficRecord(new VirtualClock(0));
-    for (let host = 0; host < 5000; host += 1) traffic.attempted(fakeAttempt(fakeCall({ request: { authority: `host-${host}` } })), 5, good);
+    for (let host = 0; host < 5000; host += 1) attempted(traffic, fakeAttempt(fakeCall({ request: { authority: `host-${host}` } })), 5, good);
     const lines = page(traffic).filter((line) => line.startsWith('http_client_request_duration_seconds_count'));
     expect(lines).toHaveLength(1001);
     expect(lines.at(-1)).toBe('http_client_request_duration_seconds_count{http_request_method="_OTHER",server_address="_OTHER",server_port="_OTHER",http_response_status_code="_OTHER",error_type="_OTHER"} 4000');
@@ -58,7 +74,7 @@ describe('what is measured of traffic', () => {
 
   it('never tells pods apart in a metric', () => {
     const traffic = new TrafficRecord(new VirtualClock(0));
-    for (let pod = 0; pod < 50; pod += 1) traffic.attempted(fakeAttempt(fakeCall({ request: { authority: `10.0.0.${pod}:9080` } })), 5, good);
+    for (let pod = 0; pod < 50; pod += 1) attempted(traffic, fakeAttempt(fakeCall({ request: { authority: `10.0.0.${pod}:9080` } })), 5, good);
     expect(page(traffic).filter((line) => line.startsWith('http_client_request_duration_seconds_count'))).toHaveLength(1);
   });
 });
@@ -77,7 +93,7 @@ describe('a series', () => {
 describe('/metrics', () => {
   it('has histograms that add up', () => {
     const traffic = new TrafficRecord(new VirtualClock(0));
-    for (const duration of [4, 5, 6, 80, 20_000]) traffic.called(fakeCall(), duration, good);
+    for (const duration of [4, 5, 6, 80, 20_000]) called(traffic, fakeCall(), duration, good);
     const lines = page(traffic);
     const labels = 'inmesh_service="reviews",inmesh_outcome="success"';
     expect(lines).toContain('# TYPE inmesh_call_duration_seconds histogram');
@@ -92,10 +108,10 @@ describe('/metrics', () => {
   it('says what failed and why, calls apart from attempts', () => {
     const traffic = new TrafficRecord(new VirtualClock(0));
     const call = fakeCall({ request: { authority: 'reviews:9080' } });
-    traffic.attempted(fakeAttempt(call), 5, bad);
-    traffic.attempted(fakeAttempt(call), 5, { kind: 'success', status: 404, error: undefined });
-    traffic.attempted(fakeAttempt(call), 5, { kind: 'failure', status: undefined, error: new MeshError('CONNECT_FAILED', 'refused') });
-    traffic.called(call, 10, { kind: 'local', status: undefined, error: new MeshError('CIRCUIT_OPEN', 'open') });
+    attempted(traffic, fakeAttempt(call), 5, bad);
+    attempted(traffic, fakeAttempt(call), 5, { kind: 'success', status: 404, error: undefined });
+    attempted(traffic, fakeAttempt(call), 5, { kind: 'failure', status: undefined, error: new MeshError('CONNECT_FAILED', 'refused') });
+    called(traffic, call, 10, { kind: 'local', status: undefined, error: new MeshError('CIRCUIT_OPEN', 'open') });
     const counts = page(traffic).filter((line) => line.includes('_seconds_count'));
     expect(counts).toEqual([
       'http_client_request_duration_seconds_count{http_request_method="GET",server_address="reviews",server_port="9080",http_response_status_code="503",error_type="503"} 1',
@@ -121,7 +137,7 @@ describe('/metrics', () => {
   it('escapes what names may hold, and is one line each', () => {
     const hostile = 'evil"} 1\nup{a="\\';
     const traffic = new TrafficRecord(new VirtualClock(0));
-    traffic.called(fakeCall({ request: { authority: 'x' } }), 5, good);
+    called(traffic, fakeCall({ request: { authority: 'x' } }), 5, good);
     const lines = page(traffic, false, observedMesh({ services: [observedService(hostile)] }));
     expect(lines).toContain('inmesh_retry_budget{inmesh_service="evil\\"} 1\\nup{a=\\"\\\\"} 10');
     for (const line of lines) expect(line).toMatch(/^$|^# (HELP|TYPE) |^[a-z_]+(\{.*\})? [-+.\de]+$/i);

@@ -1,22 +1,29 @@
 import { describe, expect, it } from 'vitest';
 import type { Reply } from '../../src/core/call.ts';
 import { MeshError } from '../../src/core/errors.ts';
-import { Onlooking, type Ended, type Onlooker } from '../../src/core/onlooker.ts';
+import type { OutcomeKind } from '../../src/core/outcome-kind.ts';
+import { Onlooking, type Onlooker } from '../../src/core/onlooker.ts';
 import { fakeAttempt, fakeCall } from '../support/fake-call.ts';
 import { FakeReply } from '../support/fake-reply.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
+
+interface Ended {
+  readonly kind: OutcomeKind;
+  readonly status: number | undefined;
+  readonly error: unknown;
+}
 
 function stage(answer: () => Promise<Reply>) {
   const clock = new VirtualClock(0);
   const onlooking = new Onlooking(clock);
   const seen: [what: string, duration: number, ended: Ended][] = [];
   const onlooker: Onlooker = {
-    called: (_, duration, ended) => void seen.push(['call', duration, ended]),
-    attempted: (_, duration, ended) => void seen.push(['attempt', duration, ended]),
+    called: (call, now, kind, status, error) => void seen.push(['call', now - call.startedAt, { kind, status, error }]),
+    attempted: (attempt, now, kind, status, error) => void seen.push(['attempt', now - attempt.startedAt, { kind, status, error }]),
     lookedUp: () => {},
     happened: (name) => void seen.push([name, 0, { kind: 'local', status: undefined, error: undefined }]),
   };
-  return { clock, onlooking, seen, onlooker, call: onlooking.calls(answer), attempt: onlooking.attempts(answer) };
+  return { clock, onlooking, seen, onlooker, call: onlooking.calls(answer) };
 }
 
 const settle = () => new Promise(setImmediate);
@@ -39,9 +46,9 @@ describe('an onlooker', () => {
     ['a 503 that nobody reads', new FakeReply(503), new MeshError('CANCELLED', 'gone'), { kind: 'failure', status: 503 }],
     ['a 429', new FakeReply(429), undefined, { kind: 'overload', status: 429 }],
   ])('hears what came of %s', async (_, reply, error, expected) => {
-    const { onlooking, onlooker, seen, attempt } = stage(() => Promise.resolve(reply));
+    const { onlooking, onlooker, seen } = stage(() => Promise.resolve(reply));
     onlooking.present = onlooker;
-    await attempt(fakeAttempt());
+    onlooking.attemptReplied(fakeAttempt(), reply);
     reply.end(error);
     expect(seen[0]![2]).toMatchObject(expected);
   });
@@ -57,9 +64,10 @@ describe('an onlooker', () => {
 
   it('hears nothing of what began before, and nobody hears anything where there is none', async () => {
     const reply = new FakeReply(200);
-    const { onlooking, onlooker, seen, call, attempt } = stage(() => Promise.resolve(reply));
+    const { onlooking, onlooker, seen, call } = stage(() => Promise.resolve(reply));
     await call(fakeCall());
-    await attempt(fakeAttempt());
+    onlooking.attemptReplied(fakeAttempt(), reply);
+    onlooking.attemptFailed(fakeAttempt(), new Error('lost'));
     onlooking.present = onlooker;
     reply.end();
     expect(seen).toEqual([]);

@@ -114,6 +114,8 @@ const tones: Readonly<Record<string, Tone>> = { fresh: 'good', stale: 'warn', 'u
 function discoveryOf(groups: readonly GroupFacts[], now: number): [string, Tone] {
   const [oldest] = [...groups].sort((one, other) => (one.answeredAt ?? 0) - (other.answeredAt ?? 0));
   if (oldest === undefined) return ['–', 'idle'];
+  // What the policy lists does not age.
+  if (oldest.source.startsWith('endpoints ')) return ['fixed', 'idle'];
   const age = oldest.answeredAt === null ? '' : ` · ${format.age(now - oldest.answeredAt)} ago`;
   return [`${oldest.discovery}${age}`, tones[oldest.discovery] ?? 'idle'];
 }

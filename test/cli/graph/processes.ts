@@ -17,7 +17,7 @@ export interface Called extends Omit<Parts, 'services'> {
 export function snapshotText(service: string, called: readonly Called[]): string {
   const traffic = new TrafficRecord(new VirtualClock(0));
   const services = called.map(({ name, good = 0, bad = 0, takes = 10, circuit = 'closed', ...parts }) => {
-    for (let call = 0; call < good + bad; call += 1) traffic.called({ ...fakeCall(), service: name }, takes, { kind: call < good ? 'success' : 'failure', status: call < good ? 200 : 503, error: undefined });
+    for (let call = 0; call < good + bad; call += 1) traffic.called({ ...fakeCall(), service: name, startedAt: -takes }, 0, call < good ? 'success' : 'failure', call < good ? 200 : 503, undefined);
     const observed = observedService(name, parts);
     return { ...observed, circuit: { ...observed.circuit, state: circuit } };
   });
