@@ -38,8 +38,9 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock, on
     // Not awaited: that costs twice as much, for every request there is.
     return promised(transported, attempt).then(
       (reply) => {
-        node.report = loadReportOf(reply, clock) ?? node.report;
         const outcome = classifyReply(reply, clock.wall());
+        const report = loadReportOf(reply, clock);
+        if (report !== undefined) node.reports(report, outcome.kind);
         if (outcome.kind !== 'success') {
           const before = node.ejection;
           ticket.settle(outcome, attempt.uploadedAt);

@@ -2,7 +2,7 @@
  * Figures: what is known of how busy one endpoint is, as numbers side by side.
  *
  * A pick reads those of ten endpoints, of which two are drawn from perhaps ten thousand, so what it costs is how many places in memory
- * it has to wait for. In the fields of objects each fraction is a number object somewhere on the heap; in an array of numbers all are in two
+ * it has to wait for. In the fields of objects each fraction is a number object somewhere on the heap; in an array of numbers all are in three
  * cache lines. Drawing from 10,000 takes half the time it took with objects, and an endpoint half the memory.
  */
 import type { Millis } from '../core/clock.ts';
@@ -35,9 +35,14 @@ export const SINCE = 13;
 export const PHASE = 14;
 /** Of locality.ts: what its load is multiplied by, at least 1. */
 export const COST = 15;
+/** What it last reported to be in flight there, when, what is usual of that, and attempts begun since. */
+export const REPORTED = 16;
+export const REPORTED_AT = 17;
+export const USUAL_REPORTED = 18;
+export const SENT_SINCE = 19;
 
 export function noFigures(): Figures {
-  return [0, Infinity, -Infinity, 0, 0, 0, 0, 1, 0, -Infinity, 1, 0, 0, -Infinity, 0, 1];
+  return [0, Infinity, -Infinity, 0, 0, 0, 0, 1, 0, -Infinity, 1, 0, 0, -Infinity, 0, 1, 0, -Infinity, 0, 0];
 }
 
 export function isMeasured(figures: Figures): boolean {
@@ -55,4 +60,5 @@ export function forget(figures: Figures): void {
   figures[SAMPLES] = 0;
   figures[SUCCESS] = 1;
   figures[RESTS_UNTIL] = -Infinity;
+  figures[REPORTED_AT] = -Infinity;
 }

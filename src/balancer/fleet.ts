@@ -20,6 +20,8 @@ import type { Millis } from '../core/clock.ts';
 const MEMORY = 100;
 /** Routes that are told apart; further ones are one. The policy names them, so there are hardly ever as many. */
 const MOST_ROUTES = 64;
+/** Beyond, what one client sends says nothing about what the others do. */
+const MOST_CLIENTS = 64;
 
 export class FleetMean {
   #samples = 0;
@@ -51,6 +53,12 @@ export class Fleet {
   readonly latency = new FleetMean();
   /** Attempts that were in flight to the same endpoint when one was sent there. */
   readonly queue = new FleetMean();
+  /** Of what endpoints report to be in flight there, from everybody. */
+  readonly reported = new FleetMean();
+  /** Of it, what was of this process. */
+  readonly #own = new FleetMean();
+  /** How many times as much as from this process alone is in flight to an endpoint. */
+  share = 1;
   readonly #routes = new Map<string, FleetMean>();
 
   /** An answer took this long. Returns what it says about the endpoint: how long an ordinary request would have taken. */
@@ -68,6 +76,11 @@ export class Fleet {
     const usual = this.latency.mean;
     const usualHere = this.#known(route ?? '')?.mean;
     return usual === undefined || usualHere === undefined || usualHere <= 0 ? latency : (latency * usual) / usualHere;
+  }
+
+  /** An endpoint says how many are in flight there; so many of them are of this process. */
+  reports(inFlight: number, own: number): void {
+    this.share = Math.min(Math.max(this.reported.observe(inFlight) / Math.max(this.#own.observe(own), Number.MIN_VALUE), 1), MOST_CLIENTS);
   }
 
   #known(route: string): FleetMean | undefined {

@@ -16,7 +16,7 @@ export class Flight {
   readonly startedAt: Millis;
   older: Flight | undefined = undefined;
   newer: Flight | undefined = undefined;
-  /** Attempts that were in flight to the endpoint when it began. */
+  /** What was in flight at the endpoint when it began, as far as was known. */
   before = 0;
 
   constructor(startedAt: Millis) {
@@ -39,7 +39,6 @@ export class InFlight {
   }
 
   begin(flight: Flight): void {
-    flight.before = this.count;
     this.#figures[IN_FLIGHT]! += 1;
     flight.older = this.#newest;
     if (this.#newest === undefined) this.#waitsFor(flight);

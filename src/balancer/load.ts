@@ -25,6 +25,10 @@ export interface Load {
   latency(figures: Figures, now: Millis): Millis;
   /** What came of an attempt, and after how long; `before` were in flight when it began. */
   observe(figures: Figures, outcome: Outcome, elapsed: Millis, now: Millis, before: number): void;
+  /** How many are in flight there, as far as is known: an attempt that begins now is told of it as `before`. */
+  queue(figures: Figures, now: Millis): number;
+  /** It says how many are in flight there, from everybody. */
+  reported(figures: Figures, inFlight: number, now: Millis): void;
   /** Latencies were estimated in another way until now: makes of that what it can. */
   adopt(figures: Figures, before: Load, now: Millis): void;
 }

@@ -12,7 +12,7 @@ import type { Stalls } from '../core/stalls.ts';
 import { endpointKey, type Endpoint, type EndpointKey } from '../core/endpoint.ts';
 import type { Outcome, OutcomeKind } from '../core/outcome.ts';
 import type { OutlierKnobs, Switchable } from '../core/policy.ts';
-import { forget, isMeasured, noFigures, SINCE } from './figures.ts';
+import { forget, isMeasured, noFigures, SENT_SINCE, SINCE } from './figures.ts';
 import type { Fleet } from './fleet.ts';
 import { neverChecked, type Health } from './health.ts';
 import { HealthRecord } from './health-record.ts';
@@ -154,11 +154,20 @@ export class Node implements Candidate {
   begin(route?: string): Ticket {
     const now = this.#context.clock.now();
     const ticket = new Ticket(this, now, route);
+    ticket.before = this.#load.queue(this.figures, now);
     this.#inFlight.begin(ticket);
+    this.figures[SENT_SINCE]! += 1;
     this.#context.stalls?.begin(now);
     this.#context.shares.inFlight += 1;
     if (this.ejection.kind !== 'available') this.#context.judge.begun(this, ticket, now);
     return ticket;
+  }
+
+  /** It said how loaded it is, with an answer. One that refuses is idle, and says so: that is nothing to be drawn to. */
+  reports(report: LoadReport, answer: OutcomeKind): void {
+    this.report = report;
+    // Its own is over with this answer.
+    if (report.inFlight !== undefined && answer === 'success') this.#load.reported(this.figures, Math.max(report.inFlight - 1, 0), report.at);
   }
 
   /** A clean record: what was known of it is of another time, and so is what began before `since` and is still on its way. */

@@ -25,7 +25,7 @@ import type { Millis } from '../core/clock.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { PeakEwmaKnobs } from '../core/balancer-policy.ts';
 import { decay } from './decay.ts';
-import { LATENCY, SAMPLED_AT, forget, isMeasured, oldestAge, type Figures } from './figures.ts';
+import { IN_FLIGHT, LATENCY, SAMPLED_AT, forget, isMeasured, oldestAge, type Figures } from './figures.ts';
 import type { Fleet } from './fleet.ts';
 import { LONGEST_RETRY_AFTER, type Load } from './load.ts';
 import type { Shares } from './shares.ts';
@@ -72,6 +72,12 @@ export class PeakEwma implements Load {
         return;
     }
   }
+
+  queue(figures: Figures): number {
+    return figures[IN_FLIGHT]!;
+  }
+
+  reported(): void {}
 
   adopt(figures: Figures, before: Load, now: Millis): void {
     if (!isMeasured(figures)) return;

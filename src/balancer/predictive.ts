@@ -13,7 +13,19 @@
  * less than what is left of a Retry-After.
  *
  * R attempts are in flight, where m was usual when the samples were taken: the latency is that of a queue of m, and what is in
- * flight now says what the next queue will be. The exponent overstates that a little, as what others sent is not seen.
+ * flight now says what the next queue will be. The exponent overstates that a little, as what others sent is not seen. An attempt that
+ * failed after a long time tells nothing that its age has not told while it was waited for: F = max(F, elapsed) was tried, and changes
+ * nothing (99.953 and 99.951 % beside an endpoint that hangs).
+ *
+ * Where endpoints report their requests in flight (load-report.ts), R and m are those of all clients:
+ *
+ *     R = Q' + (Q − Q')·e^(−age/500 ms) + sent since + (W − 1) · own
+ *
+ * Q is what was reported last, Q' what is usual of that, and an endpoint that never reported has the mean of the fleet. W, reported over own in
+ * flight in the mean of the fleet, is about how many clients there are: when this one sends more, so do the others, who have the same report. Without W
+ * all run to whoever said last that it is idle, and nothing is gained (mean 12.6 instead of 11.3 ms, where without reports it is 12.5). With it means are
+ * 9 to 17 % lower; the 99th percentile hardly is, and where each client sends little and reports are old it is a tenth higher
+ * (test/simulation/reported-in-flight.test.ts).
  *
  * p, the share of attempts that succeed; without samples it drifts to 1 within 10 s. A failure never enters F or S, else an
  * endpoint that refuses in 1 ms looks like the fastest one (test/simulation/one-bad-endpoint.test.ts).
@@ -29,13 +41,15 @@ import type { Millis } from '../core/clock.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { PredictiveKnobs } from '../core/balancer-policy.ts';
 import { decay } from './decay.ts';
-import { LATENCY, QUEUE, RESTS_UNTIL, SAMPLED_AT, SAMPLES, SLOW_LATENCY, SUCCESS, TRIED_AT, forget, isMeasured, oldestAge, type Figures } from './figures.ts';
+import { IN_FLIGHT, LATENCY, REPORTED, REPORTED_AT, SENT_SINCE, USUAL_REPORTED, QUEUE, RESTS_UNTIL, SAMPLED_AT, SAMPLES, SLOW_LATENCY, SUCCESS, TRIED_AT, forget, isMeasured, oldestAge, type Figures } from './figures.ts';
 import type { Fleet } from './fleet.ts';
 import { LONGEST_RETRY_AFTER, type Load } from './load.ts';
 import type { Shares } from './shares.ts';
 
 /** What is known of an instant's queue is old after this; a pause of a collector takes about as long. */
 const FAST: Millis = 300;
+/** … and what an endpoint said of it after this. With 200 ms it is about the same. */
+const FRESH: Millis = 500;
 /** How long an endpoint keeps its character. */
 const SLOW: Millis = 10_000;
 /**
@@ -67,7 +81,9 @@ export class Predictive implements Load {
   weigh(figures: Figures, now: Millis, loads: Float64Array, place: number): void {
     const usual = isMeasured(figures) ? figures[QUEUE]! : this.#fleet.queue.value;
     const latency = Math.max(this.latency(figures, now), oldestAge(figures, now), figures[RESTS_UNTIL]! - now, LEAST_LATENCY);
-    const queue = this.shares.pressure(figures, usual);
+    // Where weights differ, what counts is the part of what this process sends.
+    const reported = this.#fleet.reported.known && this.shares.even;
+    const queue = reported ? (this.queue(figures, now) + 1) / (usual + 1) : this.shares.pressure(figures, usual);
     const success = Math.max(successRate(figures, now), LEAST_SUCCESS);
     // x^1.25, without the price of a power.
     loads[place] = (latency * queue * Math.sqrt(Math.sqrt(queue))) / (success * success);
@@ -78,6 +94,26 @@ export class Predictive implements Load {
     const elapsed = now - figures[SAMPLED_AT]!;
     const slow = this.#slowLatency(figures, elapsed);
     return slow + (figures[LATENCY]! - slow) * decay(elapsed / FAST);
+  }
+
+  /** R. */
+  queue(figures: Figures, now: Millis): number {
+    const own = figures[IN_FLIGHT]!;
+    const { reported, share } = this.#fleet;
+    if (!reported.known) return own;
+    const others = (share - 1) * own + Math.min(figures[SENT_SINCE]!, own);
+    if (figures[REPORTED_AT] === -Infinity) return reported.value + others;
+    const usual = figures[USUAL_REPORTED]!;
+    return usual + (figures[REPORTED]! - usual) * decay((now - figures[REPORTED_AT]!) / FRESH) + others;
+  }
+
+  reported(figures: Figures, inFlight: number, now: Millis): void {
+    this.#fleet.reports(inFlight, Math.max(figures[IN_FLIGHT]! - 1, 0));
+    if (figures[REPORTED_AT] === -Infinity) figures[USUAL_REPORTED] = inFlight;
+    else figures[USUAL_REPORTED]! += Math.max(SLOW_SHARE, 1 - decay((now - figures[REPORTED_AT]!) / SLOW)) * (inFlight - figures[USUAL_REPORTED]!);
+    figures[REPORTED] = inFlight;
+    figures[REPORTED_AT] = now;
+    figures[SENT_SINCE] = 0;
   }
 
   observe(figures: Figures, outcome: Outcome, elapsed: Millis, now: Millis, before: number): void {

@@ -59,6 +59,11 @@ export class Shares {
     }
   }
 
+  /** Nobody has a larger share than another. */
+  get even(): boolean {
+    return this.#even;
+  }
+
   /** The next request goes to this endpoint. */
   took(figures: Figures): void {
     if (this.#even) return;

@@ -22,7 +22,9 @@ function fake(key: string, load: number, pending = 0): Fake {
 const asTheyAre: Load = {
   weigh: (figures, _now, loads, place) => void (loads[place] = figures[LATENCY]!),
   latency: (figures) => figures[LATENCY]!,
+  queue: (figures) => figures[IN_FLIGHT]!,
   observe: () => {},
+  reported: () => {},
   adopt: () => {},
 };
 

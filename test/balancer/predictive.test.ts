@@ -2,11 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Fleet } from '../../src/balancer/fleet.ts';
 import { Flight, InFlight } from '../../src/balancer/in-flight.ts';
-import { noFigures } from '../../src/balancer/figures.ts';
+import { IN_FLIGHT, noFigures, REPORTED, REPORTED_AT, SENT_SINCE, type Figures } from '../../src/balancer/figures.ts';
 import { PeakEwma } from '../../src/balancer/peak-ewma.ts';
 import { Predictive } from '../../src/balancer/predictive.ts';
 import { Shares } from '../../src/balancer/shares.ts';
 import { judged } from './judged.ts';
+import { endpoints, SmallCluster } from './small-cluster.ts';
 import { defaultServicePolicy } from '../../src/core/policy.ts';
 
 function setUp(mean?: number) {
@@ -165,5 +166,83 @@ describe('predictive', () => {
     other.observe(figures, { kind: 'success' }, 70, 0);
     predictive.adopt(figures, other, 0);
     expect([load.measured(), load.latency(0)]).toEqual([true, 70]);
+  });
+});
+
+describe('predictive, where endpoints report their requests in flight', () => {
+  /** Two that are alike but for what they report; `usual` was in flight there for long. */
+  function reporting(usual: number) {
+    const fleet = new Fleet();
+    const predictive = new Predictive(() => defaultServicePolicy.balancer, fleet, new Shares());
+    const endpoint = () => {
+      const figures = noFigures();
+      for (let now = 0; now < 20_000; now += 100) {
+        const before = predictive.queue(figures, now);
+        figures[IN_FLIGHT] = 1;
+        predictive.reported(figures, usual, now);
+        predictive.observe(figures, { kind: 'success' }, fleet.answered(10, before, undefined), now, before);
+        figures[IN_FLIGHT] = 0;
+      }
+      return figures;
+    };
+    const loads = new Float64Array(1);
+    const loadOf = (figures: Figures, now: number) => {
+      predictive.weigh(figures, now, loads, 0);
+      return loads[0]!;
+    };
+    return { fleet, predictive, loadOf, one: endpoint(), other: endpoint() };
+  }
+  const NOW = 20_000;
+
+  it('the one that says it is busy looks so, and again as usual when what it said is old', () => {
+    const { predictive, loadOf, one, other } = reporting(10);
+    predictive.reported(one, 32, NOW);
+    expect(loadOf(one, NOW) / loadOf(other, NOW)).toBeGreaterThan(3);
+    expect(loadOf(one, NOW + 500) / loadOf(other, NOW + 500)).toBeLessThan(2.2);
+    expect(loadOf(one, NOW + 5_000) / loadOf(other, NOW + 5_000)).toBeCloseTo(1, 0);
+  });
+
+  it('what was sent since the report is added, with what the other clients may be presumed to have sent, until there is another', () => {
+    const { fleet, predictive, one } = reporting(10);
+    // Of ten in flight in the mean none was of this process: as many clients as are presumed at most.
+    expect(fleet.share).toBe(64);
+    const before = predictive.queue(one, NOW);
+    one[IN_FLIGHT] = 2;
+    one[SENT_SINCE] = 2;
+    expect(predictive.queue(one, NOW) - before).toBeCloseTo(2 + 63 * 2);
+    one[IN_FLIGHT] = 1;
+    // Of the two that were sent one is over.
+    expect(predictive.queue(one, NOW) - before).toBeCloseTo(1 + 63);
+    one[IN_FLIGHT] = 0;
+    predictive.reported(one, 10, NOW);
+    expect(predictive.queue(one, NOW)).toBeCloseTo(before, 0);
+  });
+
+  it('presumes of who has not reported yet what is usual, so that nobody runs to it', () => {
+    const { loadOf, one } = reporting(10);
+    expect(loadOf(noFigures(), NOW) / loadOf(one, NOW)).toBeCloseTo(1, 0);
+  });
+
+  it('leaves it at what this process sent where weights say how much each should have', () => {
+    const { predictive, loadOf, one, other } = reporting(10);
+    const shares = new Shares();
+    shares.use([{ figures: one, endpoint: { weight: 1 } }, { figures: other, endpoint: { weight: 3 } }], false);
+    const weighed = new Predictive(() => defaultServicePolicy.balancer, new Fleet(), shares);
+    weighed.reported(one, 10, NOW);
+    predictive.reported(one, 1_000, NOW);
+    const loads = new Float64Array(1);
+    weighed.weigh(one, NOW, loads, 0);
+    expect(loads[0]).toBeLessThan(loadOf(one, NOW) / 10);
+  });
+
+  it('a report with a failure is of no account: who refuses is idle', () => {
+    const world = new SmallCluster({ endpoints: endpoints(1) });
+    const node = world.pick();
+    const report = { at: world.clock.now(), utilisation: 0.1, requestRate: 1, failureRate: 1, inFlight: 8, connections: 3 };
+    node.reports(report, 'failure');
+    expect([node.report, node.figures[REPORTED_AT]]).toEqual([report, -Infinity]);
+    node.reports(report, 'success');
+    // Its own is over with the answer.
+    expect([node.figures[REPORTED], node.figures[REPORTED_AT]]).toEqual([7, world.clock.now()]);
   });
 });

@@ -217,3 +217,7 @@ export const linkerd: Scenario = {
   timeout: 10_000,
   weather: ({ servers, timeline }) => speedBetween(servers[0]!, timeline, 167 / 2_000, 15_000, 45_000),
 };
+
+/** 600 clients that know 20 of 50 servers each, with neighbours: each sends a request to a server every two seconds or so, and what it knows is old. */
+export const lowRate: Scenario = { ...withAntagonists(0.8), clients: 600, known: (client) => (sparse ??= Array.from({ length: 600 }, (_, each) => subsetOf(`client-${each}`, 50, 20)))[client]! };
+let sparse: readonly (readonly number[])[] | undefined;

@@ -27,10 +27,10 @@ const KNOWN_FOR = 60_000;
 
 export const endpointOf = (server: number): Endpoint => ({ host: `10.0.${server >> 8}.${server & 255}`, port: 80, weight: 1, priority: 0 });
 
-/** The header that a server of ours sends. */
+/** The header that a server of ours sends; the request that it answers is still in flight. */
 function headerOf(report: Report, now: number): string {
   const [busy, rate, failures] = [report.utilisation(now), report.requestRate(now), report.failureRate(now)].map((figure) => figure.toPrecision(4));
-  return `TEXT application_utilization=${busy}, rps_fractional=${rate}, eps=${failures}, named_metrics.rif=${report.inFlight}`;
+  return `TEXT application_utilization=${busy}, rps_fractional=${rate}, eps=${failures}, named_metrics.rif=${report.inFlight + 1}`;
 }
 
 /** `reported`: servers say how loaded they are with each answer. */
@@ -60,7 +60,7 @@ export function inmesh(name: string, knobs: Partial<ClusterKnobs> = {}, emit: Em
           return {
             server: numbers.get(node.key)!,
             over(failed, now, report) {
-              if (reported && report !== undefined) node.report = loadReport(headerOf(report, now), now);
+              if (reported && report !== undefined) node.reports(loadReport(headerOf(report, now), now)!, failed ? 'failure' : 'success');
               ticket.settle(failed ? failure : success);
               ticket.release();
             },
@@ -88,3 +88,6 @@ export const ours = inmesh('inmesh', { outlier: 'off' });
 
 /** By what servers report. The blackout is shortened: runs are short, and it would be a plain round robin for most of them. */
 export const weighted = inmesh('inmesh, weighted (servers report)', { outlier: 'off', balancer: { ...balancer, type: 'weighted', blackoutPeriod: 1_000 } }, () => {}, true);
+
+/** By default, of servers that report. */
+export const oursReported = inmesh('inmesh, servers report', { outlier: 'off' }, () => {}, true);
