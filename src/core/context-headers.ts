@@ -38,7 +38,7 @@ const MOST_ATTEMPTS = 1000;
 export function contextFromHeaders(headers: InboundHeaders): CallContext {
   const said = typeof headers.get === 'function' ? fromMap(headers as HeaderMap) : fromObject(headers as PlainHeaders);
   if (said === undefined) return {};
-  const deadline = shortest(valuesOf(said[EXPECTED_TIMEOUT_HEADER]).map(parseExpectedTimeout), valuesOf(said[GRPC_TIMEOUT_HEADER]).map(parseGrpcTimeout));
+  const deadline = Math.min(shortest(said[EXPECTED_TIMEOUT_HEADER], parseExpectedTimeout), shortest(said[GRPC_TIMEOUT_HEADER], parseGrpcTimeout));
   const criticality = valuesOf(said[CRITICALITY_HEADER]).find(isCriticality);
   const attempt = Math.max(0, ...valuesOf(said[ATTEMPT_COUNT_HEADER]).map(parseAttemptCount));
   return {
@@ -73,15 +73,17 @@ function parseAttemptCount(value: string): number {
   return count <= MOST_ATTEMPTS ? count : 0;
 }
 
-function shortest(...candidates: (Millis | undefined)[][]): Millis {
+/** Infinity where it says nothing usable. */
+function shortest(value: HeaderValue, parse: (text: string) => Millis | undefined): Millis {
   let least = Infinity;
-  for (const candidate of candidates.flat()) if (candidate !== undefined) least = Math.min(least, candidate, LONGEST);
-  return least;
+  for (const text of valuesOf(value)) least = Math.min(least, parse(text) ?? Infinity);
+  return least === Infinity ? least : Math.min(least, LONGEST);
 }
 
 /** Nearly always none or one; a header that was repeated arrives as a list, or joined with commas. */
 function valuesOf(value: HeaderValue): readonly string[] {
   if (value === undefined || value === null || value.length > 1000) return nothing;
+  if (typeof value === 'string' && !value.includes(',')) return [value.trim()];
   return String(value).split(',').map((part) => part.trim());
 }
 

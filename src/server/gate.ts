@@ -1,11 +1,11 @@
 /**
  * Gate: what happens to every request before its handler runs, whatever the framework. In this order:
  *
- *     it asks whether this is ready 200, or 503 from the beginning of a drain on
- *     who asks may                  403                                         allow-list.ts, caller.ts
- *     its time is not over yet      504, not processed
- *     there is room for it          503 with Retry-After, not processed        admission.ts
- *     it is served                  in its context, counted
+ *     it asks whether this process is ready    200, or 503 from the beginning of a drain on       drain.ts
+ *     who asks may not                         403                                                allow-list.ts, caller.ts
+ *     its time is over                         504, not processed
+ *     there is no room for it                  503 with Retry-After, not processed                admission.ts
+ *     else it is served                        in its context, counted
  */
 import type { BlockList } from 'node:net';
 import type { Clock } from '../core/clock.ts';
@@ -21,7 +21,6 @@ import type { Drain } from './drain.ts';
 import type { RefusedReason, ServerEvents } from './events.ts';
 import { pathOf, type Inbound } from './inbound.ts';
 import type { LoadMeter } from './load-meter.ts';
-
 import type { OwnEntry } from './own-policy.ts';
 import { Serving, type ResponseHeaders, type ServingOwner } from './serving.ts';
 

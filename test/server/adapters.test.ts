@@ -1,7 +1,8 @@
 /** What holds whatever the framework: real servers, real clients, the wiring of the framework's own documentation. */
 import { createServer, IncomingMessage, request, ServerResponse } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
-import { connect, Socket } from 'node:net';
+import { connect, Socket, type AddressInfo } from 'node:net';
+import fastify from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createMeshClient, type MeshClient, type PolicyDocument } from '../../src/index.ts';
 import { createMeshServer, type MeshServer } from '../../src/server/index.ts';
@@ -137,6 +138,23 @@ describe('an older Fastify', () => {
     let within: string | undefined;
     hooks['preValidation']!(request, { raw }, () => (within = client.context()?.criticality));
     expect(within).toBe('sheddable');
+  });
+});
+
+describe('NestJS with Fastify below', () => {
+  it('is wired as Fastify is, whose bodies a middleware’s context would not outlive', async () => {
+    const start: Start = async (mesh, work) => {
+      const below = fastify();
+      const refuse = (): never => {
+        throw new Error('a middleware');
+      };
+      mesh.nest({ use: refuse, getHttpServer: () => below.server, getHttpAdapter: () => ({ getInstance: () => below }) });
+      below.post('/work', (request) => work(request.body as never, (name) => request.headers[name]));
+      await below.listen({ port: 0, host: '127.0.0.1' });
+      return { port: (below.server.address() as AddressInfo).port, close: () => below.close() };
+    };
+    const { port } = await world(start, (client) => async () => ({ criticality: client.context()?.criticality }));
+    expect(await slowly(port, { 'x-inmesh-criticality': 'sheddable' })).toEqual({ criticality: 'sheddable' });
   });
 });
 
