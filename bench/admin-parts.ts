@@ -1,6 +1,6 @@
 /** What bench/admin.mjs measures: clients over a transport that answers at once, so that what remains is ours. */
 import { createMeshClient, type MeshClient, type PolicyDocument } from '../src/index.ts';
-import { instantly, type CallOnce } from './policies-parts.ts';
+import { instantly, type CallOnce } from './instant-transport.ts';
 
 /** A service of so many endpoints, all of them in use. */
 export async function clientOf(endpoints: number): Promise<{ mesh: MeshClient; callOnce: CallOnce }> {

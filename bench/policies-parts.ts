@@ -7,7 +7,7 @@ import { balance } from '../src/balancer/balance.ts';
 import { Cluster } from '../src/balancer/cluster.ts';
 import { loadPolicy } from '../src/config/load-policy.ts';
 import type { PolicyDocument } from '../src/config/schema.ts';
-import { stack, type Attempt, type Call, type Layer, type Reply, type ReplyObserver, type ReplySink, type Service, type Transport } from '../src/core/call.ts';
+import { stack, type Attempt, type Call, type Layer, type ReplySink, type Service } from '../src/core/call.ts';
 import { Cancellation } from '../src/core/cancellation.ts';
 import { systemClock as clock } from '../src/core/clock.ts';
 import type { ServicePolicy } from '../src/core/policy.ts';
@@ -28,9 +28,7 @@ import { retry } from '../src/policies/retry.ts';
 import { Throttle } from '../src/policies/throttle.ts';
 import { Timeouts } from '../src/policies/timeouts.ts';
 import { traceAttempts, traceCalls } from '../src/telemetry/tracing.ts';
-
-/** Resolves when the body has ended. */
-export type CallOnce = () => Promise<unknown>;
+import { instantly, type CallOnce } from './instant-transport.ts';
 
 const endpoints = ['10.0.0.1:80', '10.0.0.2:80', '10.0.0.3:80', '10.0.0.4:80'];
 const discovery = { endpoints };
@@ -50,39 +48,7 @@ const allOff: PolicyDocument = {
   },
 };
 
-/** 200 with a few bytes, which are there as soon as somebody takes them. */
-class InstantReply implements Reply {
-  readonly status = 200;
-  #observers: ReplyObserver[] = [];
-
-  header(): undefined {
-    return undefined;
-  }
-
-  watch(observer: ReplyObserver): void {
-    this.#observers.push(observer);
-  }
-
-  accept(sink: ReplySink): void {
-    sink.onHeaders(200, [], nothing, 'OK');
-    for (const observer of this.#observers) observer.firstByte?.();
-    sink.onData(body);
-    for (const observer of this.#observers) observer.end(undefined);
-    sink.onComplete([]);
-  }
-
-  discard(): void {}
-}
-
-const body = Buffer.from('{}');
 function nothing(): void {}
-
-export const instantly: Transport = {
-  send: () => Promise.resolve(new InstantReply()),
-  retire() {},
-  async warm() {},
-  async destroy() {},
-};
 
 const sink: ReplySink = { onHeaders: () => true, onData: () => true, onComplete() {}, onError() {}, onUpgrade() {} };
 

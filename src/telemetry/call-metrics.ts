@@ -1,6 +1,6 @@
 /**
  * `inmesh.call.duration`, of what the user asked, and `http.client.request.duration`, of each try: the second counts more often than the
- * first by just what retries and hedges add.
+ * first by just what retries, hedges and mirrors add.
  *
  * Both last to the end of the body. Where the caller leaves before that, or a retry takes the place of the reply, they last to the headers: what
  * comes after is clean-up, which nobody waits for, and a body that nobody reads may be cleaned up minutes later.

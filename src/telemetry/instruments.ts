@@ -7,6 +7,7 @@
  */
 import { createNoopMeter, metrics, type Counter, type Histogram, type Meter, type MeterProvider } from '@opentelemetry/api';
 import { DURATION_BUCKETS, metricTable, type MetricEntry, type MetricName } from '../core/metrics.ts';
+import { isAnythingRegistered } from './registry.ts';
 
 type Named<Instrument extends MetricEntry['instrument']> = { [Name in MetricName]: (typeof metricTable)[Name]['instrument'] extends Instrument ? Name : never }[MetricName];
 
@@ -53,6 +54,7 @@ const renewals = new Set<() => void>();
 
 /** Undefined where no SDK records metrics. */
 export function instruments(): Instruments | undefined {
+  if (!isAnythingRegistered()) return undefined;
   const now = metrics.getMeterProvider();
   if (now === provider) return present;
   provider = now;

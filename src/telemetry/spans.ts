@@ -3,6 +3,7 @@
  */
 import { ProxyTracerProvider, trace, type Context, type Span } from '@opentelemetry/api';
 import type { Attempt, Call } from '../core/call.ts';
+import { isAnythingRegistered } from './registry.ts';
 
 export interface CallTrace {
   /** Undefined: not recorded. */
@@ -13,6 +14,7 @@ export interface CallTrace {
 
 /** Whether there is an SDK that could record. */
 export function isTracing(): boolean {
+  if (!isAnythingRegistered()) return false;
   const provider = trace.getTracerProvider();
   return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer('inmesh') !== undefined;
 }

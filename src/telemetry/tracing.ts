@@ -23,6 +23,7 @@ import type { Clock } from '../core/clock.ts';
 import { classifyReply } from '../core/outcome.ts';
 import { requestAttributes, spanName } from './http-attributes.ts';
 import { RecordedAttempt, RecordedCall } from './recorded-span.ts';
+import { isAnythingRegistered } from './registry.ts';
 import { SpanEvents } from './span-events.ts';
 import { traceOf, type CallTrace } from './spans.ts';
 
@@ -52,7 +53,7 @@ export function traceCalls(deps: { readonly clock: Clock }): Layer<Call> {
     let options: SpanOptions = {};
     return function traceCall(call) {
       const { telemetry, propagate } = call.policy;
-      if (telemetry.spans === 'off') return next(call);
+      if (telemetry.spans === 'off' || !isAnythingRegistered()) return next(call);
       const parent = context.active();
       if (name === '') {
         name = `call ${call.service}`;
@@ -71,6 +72,7 @@ export function traceAttempts({ clock }: { readonly clock: Clock }): Layer<Attem
   const tracer = trace.getTracer(SCOPE);
   return (next) =>
     function traceAttempt(attempt) {
+      if (!isAnythingRegistered()) return next(attempt);
       const { call } = attempt;
       const callTrace = traceOf(call);
       const { telemetry, propagate } = call.policy;

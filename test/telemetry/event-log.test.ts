@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
+import { createMeshClient } from '../../src/index.ts';
 import type { MeshEventMap } from '../../src/core/events.ts';
 import { publish } from '../../src/telemetry/channels.ts';
 import { eventLog } from '../../src/telemetry/event-log.ts';
@@ -39,6 +40,19 @@ describe('the log', () => {
     expect(logger.seen).toBe(1);
     expect((await warned).message).toBe('the logger threw: disk full');
   });
+});
+
+it('a client tells its logger, its channel and its listeners of the same event', async () => {
+  const seen: unknown[] = [];
+  const listener = (event: unknown): void => void seen.push(['channel', event]);
+  subscribe('inmesh:policy.loaded', listener);
+  const mesh = createMeshClient({ policy: { version: 1 }, logger: { warn() {}, info: (details, message) => void seen.push([message, details]) } });
+  mesh.events.on('policy.loaded', (event) => void seen.push(['events', event]));
+  await new Promise(setImmediate);
+  unsubscribe('inmesh:policy.loaded', listener);
+  await mesh.close();
+  const event = { source: 'options', hash: expect.any(String), generation: 1 };
+  expect(seen).toEqual([['inmesh: policy.loaded', { event: 'policy.loaded', ...event }], ['channel', event], ['events', event]]);
 });
 
 describe('diagnostics channels', () => {
