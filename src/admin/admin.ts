@@ -58,7 +58,7 @@ export class Admin {
     if (at === undefined) return answer(request, response, 404, 'text/plain; charset=utf-8', `not here; there are ${PATHS.map((path) => `/${path}`).join(' ')}\n`);
     // The page names the others as its neighbours, so its own address must end with a slash.
     if (at === 'page, without its slash') {
-      response.setHeader('location', `${asked(request).split('?', 1)[0]!.replace(/^.*\//, '')}/`);
+      response.setHeader('location', `./${asked(request).split('?', 1)[0]!.replace(/^.*\//, '')}/`);
       return answer(request, response, 308, 'text/plain; charset=utf-8', '');
     }
     this.#answer(at, request, response);
