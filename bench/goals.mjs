@@ -15,17 +15,20 @@ const cpu = (one, other = yardstickName, level = 32) => ({ inFlight }) => {
 };
 const atMost = (limit) => ({ limit, kept: (measured) => measured.median <= limit, text: `≤ ${limit}` });
 const atLeast = (limit) => ({ limit, kept: (measured) => measured.median >= limit, text: `≥ ${limit}` });
-const beside = (name, label, limit) => ({ what: `CPU of \`mesh.request\` ÷ ${label}`, goal: atMost(limit), measured: cpu('mesh-request', name) });
+const beside = (name, label, limit) => ({ what: `CPU of \`mesh.request\` ÷ ${label}`, goal: atMost(limit), measured: cpu('mesh-request', name), why: layers });
 const p99 = (section) => (results) => results[section]?.['mesh-request'] && spread(results[section]['mesh-request'].p99.ratios);
 
+const layers = 'two promises per attempt, the records of deadline, retry, circuit and balancer, and headers that say deadline and attempt to the server';
+const sdk = "the SDK's instruments and spans, at 1 to 3 µs each, beside that";
+
 export const goals = [
-  ...levels.map((level) => ({ what: `CPU of \`mesh.request\` ÷ undici \`request\`, ${level} in flight`, goal: atMost(1.05), measured: cpu('mesh-request', yardstickName, level) })),
+  ...levels.map((level) => ({ what: `CPU of \`mesh.request\` ÷ undici \`request\`, ${level} in flight`, goal: atMost(1.05), measured: cpu('mesh-request', yardstickName, level), why: layers })),
   ...levels.map((level) => ({
     what: `CPU of \`mesh.dispatcher.dispatch\` ÷ undici \`dispatch\`, ${level} in flight`, goal: atMost(1.15), measured: cpu('mesh-dispatch', 'undici-dispatch', level),
-    why: 'the objects of a call and its attempt, promises of the layers, and three headers that say deadline and attempt to the server',
+    why: layers,
   })),
-  { what: 'CPU of `mesh.request`, metrics on, 1 % of traces ÷ undici `request`', goal: atMost(1.2), measured: cpu('mesh-request-sampled') },
-  { what: 'CPU of `mesh.request`, every call traced ÷ undici `request`', goal: atMost(1.4), measured: cpu('mesh-request-traced'), why: "two spans of the SDK, at some 3 µs each, and the batch processor's work" },
+  { what: 'CPU of `mesh.request`, metrics on, 1 % of traces ÷ undici `request`', goal: atMost(1.2), measured: cpu('mesh-request-sampled'), why: sdk },
+  { what: 'CPU of `mesh.request`, every call traced ÷ undici `request`', goal: atMost(1.4), measured: cpu('mesh-request-traced'), why: sdk },
   beside('undici-nginx', 'undici + nginx on the same core', 0.6),
   beside('undici-haproxy', 'undici + haproxy on the same core', 0.6),
   beside('got', 'got', 0.25),
@@ -33,17 +36,18 @@ export const goals = [
   beside('ky', 'ky', 0.25),
   beside('fetch', 'built-in `fetch`', 0.25),
   beside('grpc', '@grpc/grpc-js', 0.25),
-  { what: 'CPU of `mesh.fetch` ÷ built-in `fetch`', goal: atMost(1.05), measured: cpu('mesh-fetch', 'fetch') },
+  { what: 'CPU of `mesh.fetch` ÷ built-in `fetch`', goal: atMost(1.05), measured: cpu('mesh-fetch', 'fetch'), why: layers },
   { what: 'p99 at 2,000 requests/s, open loop ÷ undici `request`', goal: atMost(1.05), measured: p99('openLoop'), why: 'what disturbs a shared machine is most of such a tail' },
-  { what: 'p99 with one of four endpoints 20× slower ÷ undici round robin', goal: atMost(0.1), measured: p99('uneven') },
+  { what: 'p99 with one of four endpoints 20× slower ÷ undici round robin', goal: atMost(0.1), measured: p99('uneven'), why: 'first attempts find out who is slow, and a pick must look again now and then' },
   {
     what: 'heap allocated per call beyond undici `request` (bytes)', goal: atMost(500), digits: 0,
+    why: layers,
     measured: ({ allocation }) => allocation?.['mesh-request'] && difference(allocation['mesh-request'], allocation[yardstickName]),
   },
   { what: 'CPU per call at 10,000 endpoints, 500 services, 200 routes ÷ 4, 1, 1', goal: atMost(1.05), measured: ({ scale }) => scale && spread(scale['mesh-request-large'].cpu.ratios), why: 'twenty endpoints have more connections than four, and each is used less often' },
-  { what: '500 services with 20 endpoints each, idle, over bare Node (MB)', goal: atMost(60), digits: 0, measured: ({ memory }) => memory?.services, why: 'undici, zod and the rest of the import are most of it' },
-  { what: "`import 'inmesh'` beyond undici (ms)", goal: atMost(60), digits: 0, measured: ({ startUp }) => startUp?.beyond, why: 'zod, yaml and the OpenTelemetry API' },
-  { what: 'rate of a long download ÷ undici', goal: atLeast(0.97), measured: ({ streams }) => streams?.download.ratio },
+  { what: '500 services with 20 endpoints each, idle, over bare Node (MB)', goal: atMost(60), digits: 0, measured: ({ memory }) => memory?.services, why: 'undici and the rest of the import, and the machines of each service, which are made when it is first called' },
+  { what: "`import 'inmesh'` beyond undici (ms)", goal: atMost(60), digits: 0, measured: ({ startUp }) => startUp?.beyond, why: 'the policy schema (zod), yaml and the OpenTelemetry API are loaded with it' },
+  { what: 'rate of a long download ÷ undici', goal: atLeast(0.97), measured: ({ streams }) => streams?.download.ratio, why: 'chunks pass one sink of ours' },
   { what: 'rate of a long upload ÷ undici', goal: atLeast(0.97), measured: ({ streams }) => streams?.upload.ratio, why: 'a stream is kept up to `replayBodyUpTo`, so its chunks pass one generator of ours' },
   {
     what: 'by how much a process grows in a long download (MB)', goal: atMost(64), digits: 0,

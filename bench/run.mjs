@@ -37,7 +37,7 @@ const plan = {
     : [{ inFlight: 32, names: everyone, rounds: 3 }, { inFlight: 1, names: core, rounds: 3 }, { inFlight: 256, names: core, rounds: 3 }], { milliseconds: full ? 350 : 300 }),
   open: (harness) => sections.openLoop(harness, { names: among(full ? ['undici-dispatch', 'mesh-request', 'mesh-dispatch', 'fetch'] : ['mesh-request']), rounds: full ? 5 : 3, rate: 2000, milliseconds: 2000 }),
   uneven: (harness) => sections.openLoop(harness, { names: among(['mesh-request']), rounds: full ? 3 : 2, rate: 1000, milliseconds: 3000, uneven: true }),
-  allocation: (harness) => sections.allocation(harness, { names: full ? everyone : among(['undici-dispatch', 'mesh-request', 'mesh-dispatch', 'mesh-fetch', 'fetch']), rounds: full ? 2 : 1, calls: 2000 }),
+  allocation: (harness) => sections.allocation(harness, { names: full ? everyone : among(['undici-dispatch', 'mesh-request', 'mesh-dispatch', 'mesh-fetch', 'fetch']), rounds: 1, calls: 2000 }),
   scale: (harness) => sections.scale(harness, { rounds: full ? 8 : 5, milliseconds: 400 }),
   memory: (harness) => sections.idleMemory(harness, { rounds: full ? 3 : 1 }),
   start: (harness) => sections.startUp(harness, { rounds: full ? 10 : 5 }),
@@ -54,7 +54,7 @@ const failed = {};
 const results = { machine: machine(), settings: full ? 'full' : 'quick', when };
 try {
   await processes.startServers('small', 'grpc', 'streams');
-  const interleaved = new Interleaved(processes, full ? 100_000 : 30_000);
+  const interleaved = new Interleaved(processes, full ? 60_000 : 30_000);
   for (const name of wanted) {
     process.stderr.write(`${name} … `);
     const from = performance.now();

@@ -6,8 +6,8 @@ const [, , client, direction, size, port] = process.argv;
 const bytes = Number(size);
 const chunk = Buffer.alloc(64 * 1024, 7);
 
-async function* upload() {
-  for (let sent = 0; sent < bytes; sent += chunk.length) yield chunk;
+async function* upload(length) {
+  for (let sent = 0; sent < length; sent += chunk.length) yield chunk;
 }
 
 const pool = new Pool(`http://127.0.0.1:${port}`);
@@ -21,12 +21,12 @@ async function transfer(length) {
     for await (const piece of body) read += piece.length;
     return read;
   }
-  const { body } = await send({ path: '/', method: 'POST', body: upload(), headers: { 'content-type': 'application/octet-stream' } });
+  const { body } = await send({ path: '/', method: 'POST', body: upload(length), headers: { 'content-type': 'application/octet-stream' } });
   return Number(await body.text());
 }
 
 // Connected and compiled.
-await transfer(direction === 'download' ? 16 * 2 ** 20 : bytes);
+await transfer(16 * 2 ** 20);
 globalThis.gc();
 const before = process.memoryUsage().rss;
 let most = before;
