@@ -155,7 +155,7 @@ export interface Attempt {
    */
   uploadedAt: Millis | undefined;
   /** Headers of this attempt alone, names and values in turn; they replace those of the request that have the same names. */
-  readonly headers: string[];
+  headers: string[];
   /** Set before it is cancelled because another attempt of its call was answered first. */
   outrun?: true;
   /** What telemetry keeps with the attempt; nobody else looks. */

@@ -20,20 +20,38 @@ export function propagation(): Layer<Attempt> {
   return (next) =>
     function propagate(attempt) {
       const { propagate } = attempt.call.policy;
-      if (propagate.deadline) addTimeout(attempt, attempt.startedAt);
-      if (propagate.retryAttempt) attempt.headers.push(ATTEMPT_COUNT_HEADER, String(attempt.number + (attempt.call.servingRetry ? 1 : 0)));
+      const remaining = propagate.deadline ? remainingOf(attempt) : 0;
+      if (propagate.deadline && propagate.retryAttempt && attempt.headers.length === 0) {
+        // In one piece, as most have just these: an array that grows from nothing takes places for seventeen.
+        attempt.headers = [EXPECTED_TIMEOUT_HEADER, expectedTimeout(attempt, remaining), ATTEMPT_COUNT_HEADER, attemptCount(attempt)];
+      } else {
+        if (propagate.deadline) attempt.headers.push(EXPECTED_TIMEOUT_HEADER, expectedTimeout(attempt, remaining));
+        if (propagate.retryAttempt) attempt.headers.push(ATTEMPT_COUNT_HEADER, attemptCount(attempt));
+      }
+      if (propagate.deadline) addGrpcTimeout(attempt, remaining);
       if (propagate.criticality) addCriticality(attempt);
       return next(attempt);
     };
 }
 
-function addTimeout({ call, headers }: Attempt, now: Millis): void {
-  const { deadline, policy, request } = call;
-  const remaining = policy.attemptTimeout === 'off' ? deadline - now : Math.min(deadline - now, policy.attemptTimeout);
+function remainingOf({ call, startedAt }: Attempt): Millis {
+  const { deadline, policy } = call;
+  return policy.attemptTimeout === 'off' ? deadline - startedAt : Math.min(deadline - startedAt, policy.attemptTimeout);
+}
+
+function attemptCount({ call, number }: Attempt): string {
+  return String(number + (call.servingRetry ? 1 : 0));
+}
+
+function expectedTimeout({ call }: Attempt, remaining: Millis): string {
   // At least 1: a server might read 0 as "no limit".
   const whole = Math.max(1, Math.floor(remaining));
-  const own = valueOf(request.headers, EXPECTED_TIMEOUT_HEADER);
-  headers.push(EXPECTED_TIMEOUT_HEADER, String(own === undefined ? whole : Math.min(whole, parseExpectedTimeout(own) ?? whole)));
+  const own = valueOf(call.request.headers, EXPECTED_TIMEOUT_HEADER);
+  return String(own === undefined ? whole : Math.min(whole, parseExpectedTimeout(own) ?? whole));
+}
+
+function addGrpcTimeout({ call, headers }: Attempt, remaining: Millis): void {
+  const { request } = call;
   // Both names are of one length, so requests that have nothing of it are done with after one look at each header.
   if (!hasNameOfLength(request.headers, GRPC_TIMEOUT_HEADER.length)) return;
   const ownGrpc = valueOf(request.headers, GRPC_TIMEOUT_HEADER);
