@@ -7,15 +7,14 @@ import { compare, record, whole } from './compare.ts';
 import { heterogeneous } from './scenarios.ts';
 import { ours, weighted } from './ways/inmesh.ts';
 import { leastRequest, roundRobin } from './ways/simple.ts';
-import { weightedRoundRobin } from './ways/weighted-round-robin.ts';
 
 /** What piles up until the weights are known, nobody may blame on them: it takes a while until it is gone. */
 const settled = { warmUp: 15_000, duration: 23_000 };
 
 it('each machine gets requests as it is fast, and nothing fails at 70 % of the capacity, where round robin fails a fourth', () => {
-  const ways = whole ? [roundRobin, leastRequest(2), weightedRoundRobin, weighted, ours] : [weighted];
+  const ways = whole ? [roundRobin, leastRequest(2), weighted, ours] : [weighted];
   const tables = [];
-  for (const utilisation of whole ? [0.5, 0.7, 0.9] : [0.7]) {
+  for (const utilisation of whole ? [0.7, 0.9] : [0.7]) {
     const all = compare({ ...heterogeneous(utilisation), ...settled }, ways);
     tables.push({ caption: `At ${utilisation * 100} %`, lines: [...all.values()].map(({ line: { way, success, mean, p50, p99, busiest } }) => ({ way, success, mean, p50, p99, busiest })) });
     const { line, runs } = all.get(weighted.name)!;
@@ -29,5 +28,5 @@ it('each machine gets requests as it is fast, and nothing fails at 70 % of the c
       expect(of(3) / of(1)).toBeCloseTo(1.5, 1);
     }
   }
-  record({ row: 'weighted', title: 'Weights that servers report, machines of different speed', published: 'not published', tables, plot: { kind: 'bars', table: 1, figure: 'p99', scale: 'log' } });
+  record({ row: 'weighted', title: 'Weights that servers report, machines of different speed', published: 'not published', tables, plot: { kind: 'bars', table: 0, figure: 'p99', scale: 'log' } });
 });

@@ -267,13 +267,26 @@ export function importDestinationRule(spec: Fields, namespace: string, draft: Dr
   spec.done();
 }
 
+/** What names the key is carried over; where a key belongs is found in another way there, and every key moves once. */
+function consistentHash(hashing: Fields, knobs: Knobs): void {
+  const header = hashing.text('httpHeaderName');
+  const cookie = hashing.has('httpCookie') ? hashing.fields('httpCookie') : undefined;
+  const name = cookie?.text('name');
+  cookie?.drop('ttl', 'no cookie is made where a request has none');
+  cookie?.ignore('path');
+  cookie?.done();
+  hashing.ignore('ringHash', 'maglev', 'minimumRingSize');
+  if (header !== undefined || name !== undefined) knobs['balancer'] = { type: 'hash', ...(header === undefined ? {} : { header }), ...(name === undefined ? {} : { cookie: name }) };
+  hashing.done();
+}
+
 function trafficPolicy(policy: Fields, knobs: Knobs): void {
   const balancing = policy.fields('loadBalancer');
   const simple = balancing.text('simple');
   if (simple === 'ROUND_ROBIN') knobs['balancer'] = { type: 'round-robin' };
   else if (simple === 'LEAST_REQUEST' || simple === 'LEAST_CONN') knobs['balancer'] = { type: 'least-request' };
   else if (simple !== undefined) balancing.differs('simple', `${simple}: the default balancer is used`);
-  balancing.drop('consistentHash', 'say balancer: hash, with what names the key');
+  if (balancing.has('consistentHash')) consistentHash(balancing.fields('consistentHash'), knobs);
   balancing.drop('localityLbSetting', 'locality here is a cost, not shares: say locality');
   const warmup = durationOf(balancing.text('warmupDurationSecs') ?? '');
   if (warmup !== undefined) knobs['slowStart'] = { window: warmup.written };

@@ -132,6 +132,16 @@ spec:
   ]);
 });
 
+test.each([
+  ['httpHeaderName: x-user, maglev: { tableSize: 65537 }', { type: 'hash', header: 'x-user' }, []],
+  ['httpCookie: { name: sid, path: /, ttl: 1h }', { type: 'hash', cookie: 'sid' }, ['spec.trafficPolicy.loadBalancer.consistentHash.httpCookie.ttl: no cookie is made']],
+  ['useSourceIp: true', undefined, ['spec.trafficPolicy.loadBalancer.consistentHash.useSourceIp: inmesh has nothing like it']],
+])('consistentHash: { %s }', (written, balancer, lost) => {
+  const { services, told } = imported(`kind: DestinationRule\nmetadata: { name: r }\nspec: { host: reviews, trafficPolicy: { loadBalancer: { consistentHash: { ${written} } } } }\n`);
+  expect((services['reviews'] as { balancer?: object } | undefined)?.balancer).toEqual(balancer);
+  expect(told).toEqual(lost.map((note) => expect.stringContaining(note) as unknown));
+});
+
 test('an HTTPRoute’s rules are routes, its backends versions, and what it leaves unmatched is answered as there', () => {
   const { services, told } = imported(httpRoute(`  - { name: canary, matches: [{ path: { type: PathPrefix, value: /v2 } }], backendRefs: [{ name: echo-v1, port: 80, weight: 1 }, { name: echo-v2, port: 80, weight: 3 }], timeouts: { request: 2s, backendRequest: 500ms } }
   - { matches: [{ path: { type: Exact, value: /gone } }] }
