@@ -36,6 +36,7 @@ import { eventLog } from './telemetry/event-log.ts';
 import { Gauges } from './telemetry/gauges.ts';
 import { isTracing } from './telemetry/spans.ts';
 import { Services } from './services.ts';
+import { guardedAgent } from './transport/guarded-lookup.ts';
 import { MeshDispatcher, type Caller, type IncomingRequest, type MeshPort, type UndiciDispatcher } from './transport/mesh-dispatcher.ts';
 import { meshFetch, type MeshFetch } from './transport/mesh-fetch.ts';
 import { meshRequest, type RequestOptions } from './transport/mesh-request.ts';
@@ -375,7 +376,7 @@ export class MeshClient {
   /** Where `unknownHosts: passthrough` sends what the policy does not name; undefined: the mesh takes it. */
   #directly(scheme: 'http' | 'https', authority: string): UndiciDispatcher | undefined {
     if (this.#closing !== undefined || !this.#services.passesThrough(scheme, authority)) return undefined;
-    return (this.#passthrough ??= new undici.Agent());
+    return (this.#passthrough ??= guardedAgent((address) => this.#services.egress.addressProblem(address)));
   }
 
   #warn(message: string): void {

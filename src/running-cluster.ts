@@ -40,6 +40,7 @@ import { Circuit, type CircuitSnapshot } from './policies/circuit.ts';
 import { PerRoute } from './policies/per-route.ts';
 import { propagation } from './policies/propagation.ts';
 import type { Timeouts } from './policies/timeouts.ts';
+import type { EgressFilter } from './security/egress.ts';
 import type { CredentialStore } from './security/credential-store.ts';
 import { ServiceTls } from './security/service-tls.ts';
 import { measureAttempts } from './telemetry/call-metrics.ts';
@@ -70,6 +71,8 @@ export interface RunningClusterDeps {
   readonly self: Self;
   /** Who its replicas are, where a policy says where to find them. */
   readonly peers?: PeerLists | undefined;
+  /** Of hosts outside the policy. */
+  readonly egress?: EgressFilter | undefined;
   /** Certificates, where policies say TLS; only tests, whose transport has none, do without. */
   readonly credentials?: CredentialStore | undefined;
   /** Where this process and its endpoints are, by the policy in force. */
@@ -123,7 +126,7 @@ export class RunningCluster {
     this.#service = service;
     this.#deps = deps;
     this.#source = source;
-    this.transport = deps.transport?.(service) ?? new EndpointPools({ clock, random, knobs: () => knobs().connection, tls: this.#tls(), opened: rememberOrigin, closed: forgetOrigin });
+    this.transport = deps.transport?.(service) ?? new EndpointPools({ clock, random, knobs: () => knobs().connection, tls: this.#tls(), refuses: (address) => (deps.unnamed() ? deps.egress?.addressProblem(address) : undefined), opened: rememberOrigin, closed: forgetOrigin });
     const refresh = (reason: RefreshReason): void => {
       emit('discovery.refresh', { service, reason });
       this.#watch?.refresh(reason);

@@ -14,6 +14,7 @@ import { Zones } from './core/zones.ts';
 import { ownAddresses } from './discovery/peers.ts';
 import { explain, plannedShares, type ExplainedRequest } from './routing/explain.ts';
 import { hostTable, splitAuthority, type Authority, type HostTable } from './routing/hosts.ts';
+import { EgressFilter } from './security/egress.ts';
 import { RunningService, type ServiceDeps } from './running-service.ts';
 
 /** A host outside the policy that was not called for this long is forgotten, with its endpoints and connections … */
@@ -31,6 +32,8 @@ export class Services {
   #loaded: LoadedPolicy;
   readonly #deps: ServiceDeps;
   #hosts: HostTable;
+  /** Of hosts outside the policy. */
+  readonly egress = new EgressFilter(() => this.#loaded.policy.egress);
   /** By name; services without a discovery of their own, and hosts outside the policy, have one per port. */
   readonly #running = new Map<string, RunningService>();
   readonly #byAuthority = { http: new Map<string, RunningService>(), https: new Map<string, RunningService>() };
@@ -42,11 +45,11 @@ export class Services {
   #seeing: Timer | undefined;
 
   /** `zone`: of this process, where somebody said it. */
-  constructor(loaded: LoadedPolicy, { zone, ...deps }: Omit<ServiceDeps, 'named' | 'zones'> & { readonly zone: string | undefined }) {
+  constructor(loaded: LoadedPolicy, { zone, ...deps }: Omit<ServiceDeps, 'named' | 'zones' | 'egress'> & { readonly zone: string | undefined }) {
     this.#loaded = loaded;
     this.#zone = zone;
     this.#zones = this.#zonesOf(loaded);
-    this.#deps = { ...deps, named: (name) => this.named(name), zones: () => this.#zones };
+    this.#deps = { ...deps, named: (name) => this.named(name), egress: this.egress, zones: () => this.#zones };
     this.#hosts = hostTable(loaded.policy.services.values());
   }
 
@@ -99,7 +102,11 @@ export class Services {
 
   /** No service of the policy has this host, and such calls are none of ours. */
   passesThrough(scheme: 'http' | 'https', authority: string): boolean {
-    return this.#loaded.policy.unknownHosts === 'passthrough' && this.#hosts.find(splitAuthority(scheme, authority)) === undefined;
+    if (this.#loaded.policy.unknownHosts !== 'passthrough') return false;
+    const address = splitAuthority(scheme, authority);
+    if (this.#hosts.find(address) !== undefined) return false;
+    // What may not go there is taken, and refused.
+    return this.egress.portProblem(address.port) === undefined && this.egress.addressProblem(address.host) === undefined;
   }
 
   /**
@@ -171,11 +178,13 @@ export class Services {
     this.#seeing = this.#leaving.size === 0 ? undefined : this.#deps.clock.after(SEE_OFF_EVERY, () => this.#seeOff(), 'background');
   }
 
-  #unnamed({ host }: Authority): ServiceEntry {
+  #unnamed({ host, port }: Authority): ServiceEntry {
     const { policy, source } = this.#loaded;
     if (policy.unknownHosts === 'deny') {
       throw new MeshError('EGRESS_DENIED', `${host}: no service of ${source} has this host, and unknownHosts is 'deny'`, { service: host });
     }
+    const problem = this.egress.portProblem(port) ?? this.egress.addressProblem(host);
+    if (problem !== undefined) throw new MeshError('EGRESS_DENIED', `${host}: ${problem}`, { service: host });
     return unnamedEntry(host, policy.defaults);
   }
 

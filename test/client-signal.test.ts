@@ -126,7 +126,7 @@ describe('a signal', () => {
 
   it('ends a fetch that passes by the mesh, too', async () => {
     const { server, sockets } = await reviews(() => {});
-    const mesh = meshAt({ unknownHosts: 'passthrough' });
+    const mesh = meshAt({ unknownHosts: 'passthrough', egress: { deny: [] } });
     const controller = new AbortController();
     const result = caught(mesh.fetch(server.origin, { signal: controller.signal }));
     await eventually(() => sockets.length === 1);

@@ -21,7 +21,7 @@ type Service = NonNullable<PolicyDocument['services']>[string];
 /** A client whose service `reviews` is at these addresses. */
 function reviewsAt(targets: { host: string; port: number }[], knobs: Omit<Service, 'discovery'> = {}, options: MeshOptions = {}) {
   const endpoints = targets.map(({ host, port }) => `${host}:${port}`);
-  return client({ version: 1, services: { reviews: { ...knobs, discovery: { endpoints } } } }, options);
+  return client({ version: 1, egress: { deny: [] }, services: { reviews: { ...knobs, discovery: { endpoints } } } }, options);
 }
 
 async function server(...args: Parameters<typeof startServer>): Promise<Running> {
@@ -248,14 +248,14 @@ describe('an attempt', () => {
 describe('hosts outside the policy', () => {
   it('get the defaults: found by name, balanced, retried', async () => {
     const other = await server((_request, response) => response.end('other'));
-    const mesh = client({ version: 1 });
+    const mesh = client({ version: 1, egress: { deny: [] } });
     expect(await (await mesh.fetch(`http://localhost:${other.port}/`)).text()).toBe('other');
     expect(await (await mesh.fetch(`${other.origin}/`)).text()).toBe('other');
     expect(mesh.inspect().services.map((service) => service.name)).toEqual([`localhost:${other.port}`, `127.0.0.1:${other.port}`]);
   });
 
   it('are known in a bounded number, those called longest ago let go first', async () => {
-    const mesh = client({ version: 1, defaults: { retry: 'off' } });
+    const mesh = client({ version: 1, egress: { deny: [] }, defaults: { retry: 'off' } });
     const port = await closedPort();
     for (let host = 0; host < 600; host += 1) await caught(mesh.fetch(`http://127.0.${host >> 8}.${host & 255}:${port}/`));
     const names = mesh.inspect().services.map((service) => service.name);
@@ -271,7 +271,7 @@ describe('hosts outside the policy', () => {
 
   it('are passed through untouched where the policy says so', async () => {
     const other = await server((request, response) => json(response, request.headers['x-envoy-expected-rq-timeout-ms'] ?? 'untouched'));
-    const mesh = client({ version: 1, unknownHosts: 'passthrough' });
+    const mesh = client({ version: 1, unknownHosts: 'passthrough', egress: { deny: [] } });
     expect(await (await mesh.fetch(`http://localhost:${other.port}/`)).json()).toBe('untouched');
     expect(mesh.inspect().services).toEqual([]);
   });

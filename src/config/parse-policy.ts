@@ -93,7 +93,9 @@ function resolve(document: CheckedDocument, source: PolicySource, problems: Prob
     claimHosts(entry, service?.hosts === undefined, claims, source, problems);
   }
   addMirrorProblems({ services }, source, problems);
-  return { unknownHosts: document.unknownHosts ?? defaultPolicy.unknownHosts, zones: new Map(Object.entries(document.zones ?? {})), defaults, services };
+  const { ports, deny, allow } = defaultPolicy.egress;
+  const egress = { ports: document.egress?.ports ?? ports, deny: document.egress?.deny ?? deny, allow: document.egress?.allow ?? allow };
+  return { unknownHosts: document.unknownHosts ?? defaultPolicy.unknownHosts, egress, zones: new Map(Object.entries(document.zones ?? {})), defaults, services };
 }
 
 function resolveService(name: string, service: CheckedService, defaults: ServicePolicy, source: PolicySource, problems: ProblemList): ServiceEntry {

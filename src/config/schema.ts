@@ -11,6 +11,7 @@ import type { RetryCondition } from '../core/policy.ts';
 import { allowRules } from './allow.ts';
 import { balancer } from './balancer.ts';
 import { serviceDiscovery, serviceVersions } from './discovery.ts';
+import { egressKnobs } from './egress.ts';
 import { hedging } from './hedge.ts';
 import { inboundKnobs } from './inbound.ts';
 import type { Kind } from './knob.ts';
@@ -258,6 +259,7 @@ function documentSchema(bareNumbers: boolean) {
       'Calls to hosts that no service names: get `defaults`, go out untouched by any mechanism, or fail (an egress allow-list).',
     ),
     zones: zones(),
+    egress: egressKnobs().optional(),
     defaults: mapping(knobs, 'Knobs of every service, where it does not set its own.').nullable().optional(),
     services: z
       .record(z.string().regex(serviceName, { error: () => serviceNameExpected }), service.nullable(), { error: () => 'a mapping from service names to their knobs' })

@@ -36,7 +36,7 @@ export const errorTable = {
   THROTTLED: { meaning: 'The service refuses most calls, so that a part of them is not sent to it; the message says which part.', outcome: 'local', transient: true },
   RATE_LIMITED: { meaning: 'The rate that the policy allows is used up. `retryAt` of the error says when there will be room for one more.', outcome: 'local', transient: true },
   FAULT_INJECTED: { meaning: 'The route’s `fault` reset this attempt on purpose.', outcome: 'failure', transient: true },
-  EGRESS_DENIED: { meaning: 'The host is not in the policy, and `unknownHosts` is `deny`.', outcome: 'local', transient: false },
+  EGRESS_DENIED: { meaning: 'The host is not in the policy, and `unknownHosts` is `deny`, or `egress` names the address or port that it leads to.', outcome: 'local', transient: false },
   INVALID_REQUEST: { meaning: 'The request cannot be sent as it is: a header, method, path or body that HTTP does not allow.', outcome: 'local', transient: false },
   BODY_NOT_REPLAYABLE: { meaning: 'The request body is spent: it was sent once, and was too large to be kept for sending it again.', outcome: 'local', transient: false },
   CANCELLED: { meaning: 'The caller left: an AbortSignal fired, or a response body was destroyed.', outcome: 'cancelled', transient: false },

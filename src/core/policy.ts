@@ -8,6 +8,7 @@
 import { defaultBalancer, type BalancerKnobs } from './balancer-policy.ts';
 import type { Millis } from './clock.ts';
 import type { ConfirmEmptyKnobs, DiscoveryKnobs, DiscoverySource, LookupSource } from './discovery-source.ts';
+import type { EgressKnobs } from './egress-knobs.ts';
 import type { HealthCheckKnobs, OutlierKnobs } from './health-knobs.ts';
 import { admissionOnceOn, defaultInbound, type AllowRule, type InboundKnobs } from './inbound-policy.ts';
 import type { ConcurrencyKnobs, RateLimitKnobs, ThrottleKnobs } from './overload-knobs.ts';
@@ -300,6 +301,8 @@ export interface ServiceEntry {
 /** One policy file, checked and with every default filled in. */
 export interface Policy {
   readonly unknownHosts: UnknownHosts;
+  /** Of calls to hosts that no service names. */
+  readonly egress: EgressKnobs;
   /** Where addresses are, for endpoints of which nobody else says it. */
   readonly zones: ZoneTable;
   /** For hosts that no service names. */
@@ -307,4 +310,4 @@ export interface Policy {
   readonly services: ReadonlyMap<string, ServiceEntry>;
 }
 
-export const defaultPolicy: Policy = { unknownHosts: 'defaults', zones: new Map(), defaults: defaultServicePolicy, services: new Map() };
+export const defaultPolicy: Policy = { unknownHosts: 'defaults', egress: { ports: 'any', deny: ['link-local', 'loopback'], allow: [] }, zones: new Map(), defaults: defaultServicePolicy, services: new Map() };

@@ -16,7 +16,7 @@ import type { Attempt, HeaderList, Reply, Transport } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import { endpointKey } from '../core/endpoint.ts';
-import { type MeshError } from '../core/errors.ts';
+import { MeshError } from '../core/errors.ts';
 import type { ConnectionKnobs } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import type { TlsSettings } from '../core/secure-connection.ts';
@@ -48,6 +48,8 @@ export interface EndpointPoolsDeps {
   readonly knobs: () => ConnectionKnobs;
   /** What the policy says of TLS now; undefined: what the URL says. */
   readonly tls?: ((scheme: 'http' | 'https') => TlsSettings | undefined) | undefined;
+  /** Why nothing may connect to this address. */
+  readonly refuses?: ((address: string) => string | undefined) | undefined;
   /** Told of each origin that pools of ours connect to, and when none does any longer (telemetry tells ours from others by it). */
   readonly opened?: (origin: string) => void;
   readonly closed?: (origin: string) => void;
@@ -68,6 +70,8 @@ export class EndpointPools implements Transport {
     return new Promise((resolve, reject) => {
       const { request } = attempt.call;
       const endpoint = attempt.endpoint!;
+      const refused = this.#deps.refuses?.(endpoint.host);
+      if (refused !== undefined) return reject(new MeshError('EGRESS_DENIED', `${attempt.call.service}: ${refused}`, { service: attempt.call.service }));
       const { connections, tls } = this.#poolFor(endpoint, request.scheme, request.authority);
       const exchange = new Exchange(attempt, endpoint, this.#deps.clock, resolve, reject);
       if (exchange.over) return;
@@ -98,6 +102,7 @@ export class EndpointPools implements Transport {
   }
 
   async warm(endpoint: Endpoint, scheme: 'http' | 'https' = 'http', authority = endpointKey(endpoint)): Promise<void> {
+    if (this.#deps.refuses?.(endpoint.host) !== undefined) return;
     const { connections, tls } = this.#poolFor(endpoint, scheme, authority);
     if (connections.connected) return;
     await new Promise<void>((resolve) => {
@@ -136,10 +141,14 @@ export class EndpointPools implements Transport {
     const origin = `${tls === undefined ? 'http' : 'https'}://${endpointKey(endpoint)}`;
     const { clock, random, knobs } = this.#deps;
     const connect = tls === undefined ? (undici.buildConnector({ timeout: 0, allowH2: false }) as unknown as Connector) : secureConnector(() => entry.tls!);
-    const connections = new Connections({ origin, clock, random, knobs, connect: this.#connector(connect, () => entry.endpoint.alternate), madeWith: () => entry.tls });
+    const connections = new Connections({ origin, clock, random, knobs, connect: this.#connector(connect, () => this.#permitted(entry.endpoint.alternate)), madeWith: () => entry.tls });
     const entry: EndpointPool = { endpoint, origin, connections, tls };
     this.#deps.opened?.(origin);
     return entry;
+  }
+
+  #permitted(address: string | undefined): string | undefined {
+    return address === undefined || this.#deps.refuses?.(address) !== undefined ? undefined : address;
   }
 
   #gone(entry: EndpointPool): void {

@@ -6,6 +6,7 @@
  */
 import { signalsOf } from '../core/ambient.ts';
 import type { CallOptions } from '../core/call.ts';
+import { MeshError } from '../core/errors.ts';
 import { wasTold } from './caller-sink.ts';
 import { CallDispatcher, type MeshDispatcher } from './mesh-dispatcher.ts';
 
@@ -28,7 +29,7 @@ export function meshFetch(dispatcher: MeshDispatcher, builtin: typeof fetch = gl
       const left = signals.find(({ aborted }) => aborted);
       if (left !== undefined) throw left.reason;
       const cause = error instanceof TypeError ? error.cause : undefined;
-      throw wasTold(cause) ? cause : error;
+      throw wasTold(cause) || cause instanceof MeshError ? cause : error;
     }
   };
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { policyJsonSchema } from '../../src/config/json-schema.ts';
 import { parsePolicy } from '../../src/config/parse-policy.ts';
-import { defaultServicePolicy as core, defaultWindowBudget, onceSwitchedOn } from '../../src/core/policy.ts';
+import { defaultPolicy, defaultServicePolicy as core, defaultWindowBudget, onceSwitchedOn } from '../../src/core/policy.ts';
 import { knobRows } from './knob-tables.ts';
 
 type Node = Record<string, unknown>;
@@ -107,7 +107,7 @@ test('describes every key, and gives every knob its default from core, as it is 
   const paths = (knobs: object, above: string): string[] =>
     Object.entries(knobs).flatMap(([key, value]) => (typeof value === 'object' && !Array.isArray(value) ? paths(value as object, `${above}${key}.`) : [`${above}${key}`]));
   expect(rows.filter(({ path, standard }) => !path.startsWith('services') && standard !== undefined).map(({ path }) => path).sort()).toEqual(
-    [...paths(all, 'defaults.'), ...paths(defaultWindowBudget, 'defaults.retry.budget.'), 'unknownHosts'].sort(),
+    [...paths(all, 'defaults.'), ...paths(defaultPolicy.egress, 'egress.'), ...paths(defaultWindowBudget, 'defaults.retry.budget.'), 'unknownHosts'].sort(),
   );
   for (const row of rows) expect(row.meaning, row.path).toMatch(/[.…]$/);
   // What is written as default is read as core's value.

@@ -60,6 +60,7 @@ export function knobTables(): Map<string, string> {
   const inDefaults = below('defaults.');
   const tables = new Map<string, string>();
   tables.set('file', table(rows.filter(({ path }) => !path.includes('.')), ''));
+  tables.set('egress', table(below('egress.'), ''));
   const mechanisms = inDefaults.filter(({ path, expected }) => path.split('.').length === 2 && expected === undefined);
   tables.set('time', table(inDefaults.filter(({ path, expected }) => path.split('.').length === 2 && expected !== undefined), 'defaults.'));
   for (const { path } of mechanisms) tables.set(path.replace('defaults.', ''), table(below(`${path}.`).filter(({ expected }) => expected !== undefined), 'defaults.'));

@@ -132,7 +132,7 @@ describe('with tls on', () => {
 
   it('https: URLs of hosts that are no service of the policy mean what they mean anywhere', async () => {
     const server = await serve(issuer.issue({ ips: ['127.0.0.1'] }));
-    const mesh = createMeshClient({ policy: { version: 1, defaults: { tls: { ca } } } });
+    const mesh = createMeshClient({ policy: { version: 1, egress: { allow: ['127.0.0.1'] }, defaults: { tls: { ca } } } });
     cleanup.push(() => mesh.close({ timeout: 0 }));
     // The public roots know nothing of ours; the policy's `ca` would have let it pass.
     await expect(mesh.fetch(`https://127.0.0.1:${server.port}/`)).rejects.toMatchObject({ code: 'IDENTITY_MISMATCH' });
