@@ -44,6 +44,11 @@ function statuses(): Kind<number | string, number | string> {
   return { schema: z.union([z.int(error).min(100, error).max(599, error), range], error), expected, write: (value) => value };
 }
 
+function http2(): Kind<boolean | 'h2c', boolean | 'h2c'> {
+  const expected = 'true, false or h2c';
+  return { schema: z.union([z.boolean(), z.literal('h2c')], { error: () => expected }), expected, write: (value) => value };
+}
+
 function documentSchema(bareNumbers: boolean) {
   const { successRate } = onceSwitchedOn.outlier;
   const { adaptive } = onceSwitchedOn.concurrency;
@@ -73,6 +78,7 @@ function documentSchema(bareNumbers: boolean) {
         keepAlive: knob(time(1, HOUR), core.connection.keepAlive, 'How long an idle connection is kept; a shorter `Keep-Alive: timeout` of the server wins.'),
         maxAge: knob(orOff(time(100, LONGEST)), core.connection.maxAge, 'A connection older than this, give or take a tenth, is replaced once its request is done, so that new pods behind one address get traffic.'),
         maxPerEndpoint: knob(integer(1, 10_000), core.connection.maxPerEndpoint, 'Attempts in flight, and so connections, to one endpoint. What goes beyond waits.'),
+        http2: knob(http2(), core.connection.http2, 'Many requests on one connection, with servers that choose HTTP/2 when TLS is agreed upon; with others, HTTP/1.1. `h2c`: also in plain text, without asking.'),
       },
       'Connections to each endpoint.',
     ).optional(),

@@ -43,6 +43,8 @@ export interface ConnectionKnobs {
   readonly maxAge: Switchable<Millis>;
   /** Attempts in flight, and so connections, to one endpoint. What goes beyond waits in our own queue. */
   readonly maxPerEndpoint: number;
+  /** Many requests on a connection, with servers that choose so when TLS is agreed upon; `h2c`: also in plain text, without asking. */
+  readonly http2: boolean | 'h2c';
 }
 
 export const subsetStrategyNames = ['auto', 'deterministic', 'load-aware', 'rendezvous', 'off'] as const;
@@ -197,7 +199,7 @@ const HOUR = 60 * MINUTE;
 export const defaultServicePolicy = {
   deadline: 30 * SECOND,
   attemptTimeout: 10 * SECOND,
-  connection: { connectTimeout: 1 * SECOND, keepAlive: 30 * SECOND, maxAge: 5 * MINUTE, maxPerEndpoint: 64 },
+  connection: { connectTimeout: 1 * SECOND, keepAlive: 30 * SECOND, maxAge: 5 * MINUTE, maxPerEndpoint: 64, http2: false },
   discovery: { refresh: 5 * SECOND, maxStale: 24 * HOUR, confirmEmpty: { answers: 3, over: 10 * SECOND } },
   subset: { size: 20, strategy: 'auto', ordinal: 'auto', peers: 'off' },
   balancer: defaultBalancer,

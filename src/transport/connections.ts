@@ -19,7 +19,7 @@ import { jittered, type Random } from '../core/random.ts';
 import * as undici from './undici.ts';
 
 /** Spread of the age, as a share of it, either way. */
-const AGE_JITTER = 0.1;
+export const AGE_JITTER = 0.1;
 
 export interface ConnectionsDeps {
   readonly origin: string;

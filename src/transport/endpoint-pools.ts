@@ -20,8 +20,10 @@ import { MeshError } from '../core/errors.ts';
 import type { ConnectionKnobs } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import type { TlsSettings } from '../core/secure-connection.ts';
-import { Connections, type Handler } from './connections.ts';
+import { Connections } from './connections.ts';
 import { Exchange } from './exchange.ts';
+import type { StreamHandler } from './http2-session.ts';
+import { Multiplexed } from './multiplexed.ts';
 import { racing, type Connector } from './race.ts';
 import { asAnywhere, secureConnector } from './secure-connect.ts';
 import { ConnectTimeout } from './transport-errors.ts';
@@ -37,7 +39,7 @@ interface EndpointPool {
   /** As discovery described it last; what it is told by, address and port, stays. */
   endpoint: Endpoint;
   readonly origin: string;
-  readonly connections: Connections;
+  readonly connections: Connections | Multiplexed;
   /** As of the last request; undefined without TLS. */
   tls: TlsSettings | undefined;
 }
@@ -126,10 +128,14 @@ export class EndpointPools implements Transport {
   #poolFor(endpoint: Endpoint, scheme: 'http' | 'https', authority: string): EndpointPool {
     const tls = this.#deps.tls?.(scheme);
     const address = endpointKey(endpoint);
-    const key = tls !== undefined ? `tls ${address}` : scheme === 'http' ? address : `https ${authority} ${address}`;
+    const { http2 } = this.#deps.knobs();
+    const plain = tls === undefined && scheme === 'http';
+    const multiplexed = http2 === 'h2c' || (http2 && !plain);
+    let key = tls !== undefined ? `tls ${address}` : plain ? address : `https ${authority} ${address}`;
+    if (multiplexed) key = `h2 ${key}`;
     let entry = this.#pools.get(key);
     if (entry === undefined) {
-      entry = this.#open(endpoint, tls ?? (scheme === 'http' ? undefined : asAnywhere(hostOf(authority))));
+      entry = this.#open(endpoint, tls ?? (plain ? undefined : asAnywhere(hostOf(authority))), multiplexed);
       this.#pools.set(key, entry);
     }
     entry.endpoint = endpoint;
@@ -137,11 +143,15 @@ export class EndpointPools implements Transport {
     return entry;
   }
 
-  #open(endpoint: Endpoint, tls: TlsSettings | undefined): EndpointPool {
+  #open(endpoint: Endpoint, tls: TlsSettings | undefined, multiplexed: boolean): EndpointPool {
     const origin = `${tls === undefined ? 'http' : 'https'}://${endpointKey(endpoint)}`;
     const { clock, random, knobs } = this.#deps;
-    const connect = tls === undefined ? (undici.buildConnector({ timeout: 0, allowH2: false }) as unknown as Connector) : secureConnector(() => entry.tls!);
-    const connections = new Connections({ origin, clock, random, knobs, connect: this.#connector(connect, () => this.#permitted(entry.endpoint.alternate)), madeWith: () => entry.tls });
+    const offering = (...protocols: ('h2' | 'http/1.1')[]): Connector => {
+      const connect = tls === undefined ? (undici.buildConnector({ timeout: 0, allowH2: false }) as unknown as Connector) : secureConnector(() => entry.tls!, protocols);
+      return this.#connector(connect, () => this.#permitted(entry.endpoint.alternate));
+    };
+    const deps = { origin, clock, random, knobs, connect: offering('http/1.1') as unknown as NonNullable<Client.Options['connect']>, madeWith: () => entry.tls };
+    const connections = multiplexed ? new Multiplexed({ ...deps, offerBoth: offering('h2', 'http/1.1'), priorKnowledge: tls === undefined }) : new Connections(deps);
     const entry: EndpointPool = { endpoint, origin, connections, tls };
     this.#deps.opened?.(origin);
     return entry;
@@ -157,7 +167,7 @@ export class EndpointPools implements Transport {
   }
 
   /** A connector to either address of the endpoint, under a timer of ours. */
-  #connector(connector: Connector, alternate: () => string | undefined): NonNullable<Client.Options['connect']> {
+  #connector(connector: Connector, alternate: () => string | undefined): Connector {
     const { clock, knobs } = this.#deps;
     const connect = racing(connector, clock, alternate);
     const timed: Connector = (options, callback) => {
@@ -171,7 +181,7 @@ export class EndpointPools implements Transport {
       const timer = clock.after(limit, () => socket.destroy(new ConnectTimeout(limit, clock.now() - due)), 'background');
       return socket;
     };
-    return timed as unknown as NonNullable<Client.Options['connect']>;
+    return timed;
   }
 }
 
@@ -179,7 +189,7 @@ export class EndpointPools implements Transport {
  * undici connects only when there is something to send. A handler that throws in `onConnect` takes its request back before
  * the first byte is written, and leaves the connection open (aborting would destroy it).
  */
-function withdrawnOnceConnected(done: () => void): Handler {
+function withdrawnOnceConnected(done: () => void): StreamHandler {
   const handler = {
     over: false,
     onConnect() {

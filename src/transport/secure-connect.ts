@@ -39,7 +39,8 @@ export function asAnywhere(serverName: string): TlsSettings {
   return { secureContext: undefined, serverName, problemWith: undefined };
 }
 
-export function secureConnector(settings: () => TlsSettings): Connector {
+/** `protocols`: what is offered to speak (ALPN), the best first. */
+export function secureConnector(settings: () => TlsSettings, protocols: readonly ('h2' | 'http/1.1')[]): Connector {
   let session: Buffer | undefined;
   let madeWith: TlsSettings | undefined;
   return (options, callback) => {
@@ -49,7 +50,7 @@ export function secureConnector(settings: () => TlsSettings): Connector {
     const socket = connect({
       host: hostname,
       port: Number(port || 443),
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: [...protocols],
       servername: tls.serverName,
       ...(session === undefined ? {} : { session }),
       ...verification(tls),

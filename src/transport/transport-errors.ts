@@ -12,7 +12,7 @@ import { MeshError, type Sent } from '../core/errors.ts';
 import { PeerNotVerified, refusedOurCertificate } from './secure-connect.ts';
 
 /** What the caller got wrong; every endpoint would say the same. */
-const CALLERS_MISTAKES = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'ERR_INVALID_ARG_TYPE']);
+const CALLERS_MISTAKES = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH', 'ERR_INVALID_ARG_TYPE', 'ERR_INVALID_CHAR']);
 
 /**
  * No connection, and not the endpoint's fault: the pool was closed between the pick and the send, or this machine has no
@@ -25,6 +25,14 @@ const STALL: Millis = 100;
 
 export function stalled(late: Millis, limit: Millis): boolean {
   return late >= STALL && late >= limit / 10;
+}
+
+/** The server said, in the words of HTTP/2, that it did not process a request; or the request was never begun. */
+export class NotProcessed extends Error {
+  constructor(message: string, cause?: Error) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'NotProcessed';
+  }
 }
 
 /** What ends a connection that was not made in time. */
@@ -66,6 +74,10 @@ export function toMeshError(error: unknown, context: ErrorContext): MeshError {
   }
   if (sent !== 'yes' && refusedOurCertificate(error)) {
     return new MeshError('IDENTITY_MISMATCH', `${service}: ${endpoint} did not accept who we are: ${what}`, { ...details, sent: 'no' });
+  }
+  // It is alive, and takes no more, for now or for good.
+  if (error instanceof NotProcessed && sent !== 'yes') {
+    return new MeshError('CONNECTION_RESET', `${service}: ${endpoint} did not take the request: ${what}`, { ...details, sent: 'no', outcome: 'overload' });
   }
   if (sent === 'no') {
     const outcome = OUR_OWN.has(code) || (error instanceof ConnectTimeout && error.stalled) ? 'local' : 'failure';

@@ -69,7 +69,7 @@ test.each([
   ['retry: false', 'false', 'off, or a mapping of maxRetries'],
   ['retry:', 'nothing', 'off, or a mapping of maxRetries'],
   ['retry: []', 'an empty list', 'off, or a mapping of maxRetries'],
-  ['connection: off', '"off"', 'a mapping of connectTimeout, keepAlive, maxAge, maxPerEndpoint'],
+  ['connection: off', '"off"', 'a mapping of connectTimeout, keepAlive, maxAge, maxPerEndpoint, http2'],
   ['retry: { maxRetries: 1.5 }', '1.5', 'integer 0–10'],
   ['retry: { maxRetries: -1 }', '-1', 'integer 0–10'],
   ['retry: { maxRetries: .inf }', 'Infinity', 'integer 0–10'],

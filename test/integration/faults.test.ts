@@ -2,7 +2,7 @@
  * What real sockets do wrong, and what a call makes of it: the code, what was sent, how many attempts, and how often the server got the
  * request. A POST without a key never arrives twice; a GET, and a POST with a key, finds another endpoint.
  *
- * (GOAWAY belongs to HTTP/2, which this client does not speak yet.)
+ * What is particular to HTTP/2, GOAWAY among it, is in http2.test.ts.
  */
 import type { Server, Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
