@@ -132,7 +132,7 @@ function documentSchema(bareNumbers: boolean) {
       {
         path: knob(path, check.path, 'Off unless one of these is set: each endpoint of the subset is asked for this path …'),
         method: knob(oneOf(...healthCheckMethods), check.method, '… with this method …'),
-        scheme: knob(oneOf('http', 'https'), check.scheme, '… over this. The Host header, and with https the server name, are those of the first of `hosts`.'),
+        scheme: knob(oneOf('http', 'https'), check.scheme, '… over this. The Host header, and with https the server name, are those of the first of `hosts`. With `tls` on, over TLS as requests are.'),
         expect: knob(list(statuses(), 1), check.expect, 'What an endpoint that is well answers with.'),
         interval: knob(time(100, HOUR), check.interval, 'From one answer to the next question, give or take a tenth; the first question comes somewhere within it.'),
         timeout: knob(time(1, HOUR), check.timeout, 'How long an answer may take. Less than `interval`.'),
