@@ -99,7 +99,7 @@ export class Multiplexed {
     await Promise.all([...[...this.#sessions.map(({ session }) => session), ...this.#leaving].map((session) => session.destroy(reason)), this.#plain.destroy(reason)]);
   }
 
-  /** The one used last that has room, so that those which are not needed grow idle. Old ones leave on the way. */
+  /** Of those with room the one made last, so that those which are not needed grow idle. Old ones leave on the way. */
   #withRoom(): Http2Session | undefined {
     for (let index = this.#sessions.length - 1; index >= 0; index -= 1) {
       const held = this.#sessions[index]!;
