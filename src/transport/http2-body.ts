@@ -17,7 +17,7 @@ export function writeBody(stream: ClientHttp2Stream, body: unknown, failed: (err
 async function pump(stream: ClientHttp2Stream, chunks: AsyncIterable<unknown>): Promise<void> {
   for await (const chunk of chunks) {
     if (stream.destroyed || stream.closed) return;
-    if (!stream.write(chunk as Uint8Array | string)) await roomIn(stream);
+    if (!stream.write(chunk)) await roomIn(stream);
   }
   if (!stream.destroyed) stream.end();
 }

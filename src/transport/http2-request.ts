@@ -18,7 +18,7 @@ export interface Http2Request {
 
 const OF_THE_CONNECTION = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'http2-settings', 'expect']);
 /** RFC 9110 §5.5, less the line breaks and NUL that it forbids. */
-// eslint-disable-next-line no-control-regex
+ 
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 
@@ -26,7 +26,7 @@ const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 export function http2Headers({ method, scheme, path, headers, body }: Http2Request): OutgoingHttpHeaders {
   const out: OutgoingHttpHeaders = { ':method': method, ':scheme': scheme, ':path': path };
   if (!NAME.test(method.toLowerCase())) throw invalid('method', method);
-  // eslint-disable-next-line no-control-regex
+   
   if (/[^\x21-\xff]/.test(path)) throw invalid('path', path);
   for (let index = 0; index < headers.length; index += 2) {
     const name = String(headers[index]).toLowerCase();

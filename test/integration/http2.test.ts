@@ -73,7 +73,7 @@ describe('over HTTP/2', () => {
     });
     const mesh = meshOf([server]);
     const seen = async (options: object): Promise<unknown> => {
-      const { statusCode, headers, body, trailers } = await mesh.request('http://reviews/a?b=c', { method: 'POST', headers: { 'X-Own': 'of mine', connection: 'keep-alive' }, ...options } as never);
+      const { statusCode, headers, body, trailers } = await mesh.request('http://reviews/a?b=c', { method: 'POST', headers: { 'X-Own': 'of mine', connection: 'keep-alive' }, ...options });
       expect([statusCode, headers['set-cookie'], await body.text(), trailers['x-after']]).toEqual([201, ['a=1', 'b=2'], 'created', 'yes']);
       return JSON.parse(headers['x-seen'] as string);
     };
@@ -250,7 +250,7 @@ describe('a server that', () => {
       });
       const response = await meshOf([server]).fetch('http://reviews/', post);
       expect(await caught(response.text().catch((error: Error) => {
-        throw error.cause ?? error;
+        throw (error.cause as Error | undefined) ?? error;
       }))).toMatchObject({ code: 'CONNECTION_RESET', sent: 'yes' });
     }
   });
@@ -282,7 +282,7 @@ describe('a request', () => {
     for (const bad of [{ headers: { 'x-a': 'b\r\nx-c: d' } }, { headers: { 'x-a': 'b\0' } }, { headers: { 'x a': 'b' } }, { path: '/a b' }]) {
       const { path = '/', ...options } = bad as { path?: string; headers?: Record<string, string> };
       expect(await caught(new Promise((resolve, reject) => {
-        mesh.dispatcher.dispatch({ origin: 'http://reviews', path, method: 'GET', ...options }, { onConnect() {}, onHeaders: () => true, onData: () => true, onComplete: resolve, onError: reject } as never);
+        mesh.dispatcher.dispatch({ origin: 'http://reviews', path, method: 'GET', ...options }, { onConnect() {}, onHeaders: () => true, onData: () => true, onComplete: resolve, onError: reject });
       }))).toMatchObject({ code: 'INVALID_REQUEST', outcome: 'local' });
     }
     expect(server.requests).toEqual([]);
