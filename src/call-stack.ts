@@ -1,7 +1,7 @@
 /**
  * What a call passes on its way to become attempts, top to bottom:
  *
- *     trace → measure → fallback → deadline → rate limit → throttle → concurrency → retry & hedge
+ *     trace → measure → decision record → fallback → deadline → rate limit → throttle → concurrency → retry & hedge
  *
  * The machines with memory are a service's. A route that says other knobs for one of them has one of its own (policies/per-route.ts): what
  * is learnt under one bound is nothing to decide another by.

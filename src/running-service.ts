@@ -3,7 +3,7 @@
  *
  * The way of a request, top to bottom:
  *
- *     route → [ trace → measure → fallback → deadline → rate limit → throttle → concurrency → retry & hedge ]               call-stack.ts
+ *     route → [ trace → measure → decision record → fallback → deadline → rate limit → throttle → concurrency → retry & hedge ]               call-stack.ts
  *           → [ circuit → attempt timeout → fault → propagation → trace → measure → balancer → transport ]                  running-cluster.ts
  *
  * The route comes first, for it may say every later knob otherwise, and which cluster it is. The parts keep memory and never knobs; they ask
