@@ -206,7 +206,7 @@ export class ResponseBody extends Readable {
   #end(): void {
     this.#collector = undefined;
     this.#forget();
-    if (this.eventNames().length > 0) {
+    if (this.listenerCount('end') + this.listenerCount('close') > 0) {
       this.push(null);
       this.resume();
       return;
