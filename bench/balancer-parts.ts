@@ -5,3 +5,4 @@ export { balancerTypes } from '../src/core/balancer-policy.ts';
 export { defaultServicePolicy } from '../src/core/policy.ts';
 export { seededRandom } from '../src/core/random.ts';
 export { systemRandom } from '../src/core/random.ts';
+export { noZones } from '../src/core/zones.ts';

@@ -4,10 +4,13 @@
  *     npm run bench:balancer [-- --rounds 15]
  *
  * Each kind of balancer with 10, 1,000 and 10,000 candidates, all of which are known, most of them with something in flight. `pick` is the choice
- * alone, `attempt` the choice, its beginning and its end; `B` is what one leaves on the heap. The kinds take turns, so that whatever else the machine does falls
- * on all; figures are medians, with the least and the most. Then a new answer about 10,000 endpoints of which 1 % changed, and what an endpoint costs that
- * was never called.
+ * alone, `attempt` the choice, its beginning and its end; `B` is what one leaves on the heap. Figures are medians, with the least and the most. Then a new
+ * answer about 10,000 endpoints of which 1 % changed, and what an endpoint costs that was never called.
+ *
+ * Each kind has a process of its own, one after the other: a process of an application uses one, and where several kinds share the code that
+ * compares, a call of a method that could be any of theirs costs ten times what it costs alone.
  */
+import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +18,7 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 import { build } from 'tsup';
 
-const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '15' } } });
+const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '15' }, only: { type: 'string' } } });
 const rounds = Number(options.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds: ${options.rounds} (expected: a whole number from 1)`);
 const picks = 20_000;
@@ -25,8 +28,18 @@ const warmUp = 5;
 v8.setFlagsFromString('--expose-gc');
 const collect = vm.runInNewContext('gc');
 const root = fileURLToPath(new URL('..', import.meta.url));
-await build({ config: false, entry: { balancer: `${root}bench/balancer-parts.ts` }, outDir: `${root}.cache/build`, format: ['esm'], target: 'node20', silent: true });
-const { Cluster, balancerTypes, defaultServicePolicy, seededRandom, systemClock } = await import('../.cache/build/balancer.js');
+if (options.only === undefined) await build({ config: false, entry: { balancer: `${root}bench/balancer-parts.ts` }, outDir: `${root}.cache/build`, format: ['esm'], target: 'node20', silent: true });
+const { Cluster, balancerTypes, defaultServicePolicy, noZones, seededRandom, systemClock } = await import('../.cache/build/balancer.js');
+
+if (options.only === undefined) {
+  console.log(`Node ${process.version}, ${rounds} rounds of ${picks} each, a process for each kind; median (min–max)\n`);
+  console.log('| balancer | candidates | pick ns | B | attempt ns | B |\n|---|---:|---:|---:|---:|---:|');
+  for (const only of [...balancerTypes, 'cluster']) {
+    const { status } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), '--only', only, '--rounds', String(rounds)], { stdio: 'inherit' });
+    if (status !== 0) throw new Error(`${only}: exited with ${status}`);
+  }
+  process.exit(0);
+}
 
 const endpoint = (number) => ({ host: `10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`, port: 8080, weight: 1, priority: 0 });
 const endpoints = (count, from = 0) => Array.from({ length: count }, (_, number) => endpoint(from + number));
@@ -35,8 +48,8 @@ const noneTried = new Set();
 const request = { tried: noneTried, hashKey: undefined };
 const success = { kind: 'success' };
 
-function cluster(type, found) {
-  const knobs = { ...defaultServicePolicy, subset: 'off', balancer: { ...defaultServicePolicy.balancer, type }, maxPerEndpoint: 10_000 };
+function cluster(type, found, subset = 'off') {
+  const knobs = { ...defaultServicePolicy, zones: noZones, subset, balancer: { ...defaultServicePolicy.balancer, type }, maxPerEndpoint: 10_000 };
   const made = new Cluster({ service: 'bench', identity: 'bench', clock: systemClock, random: seededRandom(1), knobs: () => knobs, emit: () => {}, retire: () => {}, refresh: () => {} });
   made.reconcile(resolution(found));
   return made;
@@ -59,7 +72,7 @@ function known(type, count) {
 }
 
 const counts = [10, 1_000, 10_000];
-const cases = counts.flatMap((count) => balancerTypes.map((type) => ({ type, count, ...known(type, count), pick: [], pickBytes: [], attempt: [], attemptBytes: [] })));
+const cases = options.only === 'cluster' ? [] : counts.map((count) => ({ type: options.only, count, ...known(options.only, count), pick: [], pickBytes: [], attempt: [], attemptBytes: [] }));
 
 let found = 0;
 function pick({ made }) {
@@ -98,11 +111,9 @@ const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >>
 const spread = (numbers) => `${median(numbers).toFixed(0)} (${Math.min(...numbers).toFixed(0)}–${Math.max(...numbers).toFixed(0)})`;
 const bytes = (numbers) => (numbers.length === 0 ? '–' : median(numbers).toFixed(1));
 
-console.log(`Node ${process.version}, ${rounds} rounds of ${picks} each, taking turns; median (min–max)\n`);
-console.log('| balancer | candidates | pick ns | B | attempt ns | B |');
-console.log('|---|---:|---:|---:|---:|---:|');
 for (const each of cases) console.log(`| ${each.type} | ${each.count} | ${spread(each.pick)} | ${bytes(each.pickBytes)} | ${spread(each.attempt)} | ${bytes(each.attemptBytes)} |`);
 if (found !== cases.length * (rounds + warmUp) * picks) throw new Error('a pick found nothing');
+if (options.only !== 'cluster') process.exit(0);
 
 // ---- a new answer
 
@@ -126,7 +137,10 @@ function heap() {
   collect();
   return process.memoryUsage().heapUsed;
 }
-const answer = endpoints(many);
-const before = heap();
-const kept = cluster('predictive', answer);
-console.log(`An endpoint that is known, in the subset, and was never called: ${((heap() - before) / kept.total).toFixed(0)} B beside its address`);
+function perEndpoint(subset) {
+  const answer = endpoints(many);
+  const before = heap();
+  const kept = cluster('predictive', answer, subset);
+  return `${((heap() - before) / kept.total).toFixed(0)} B`;
+}
+console.log(`An endpoint that is known, beside its address: ${perEndpoint({ ...defaultServicePolicy.subset, size: 20 })}; in the subset, and never called: ${perEndpoint('off')}`);

@@ -114,6 +114,7 @@ export class Services {
    * go. Calls in flight keep the policy they began with.
    */
   reload(loaded: LoadedPolicy): void {
+    this.#deps.peers?.keep(peersNamed(loaded));
     if (loaded.policy.zones !== this.#loaded.policy.zones) this.#zones = this.#zonesOf(loaded);
     this.#loaded = loaded;
     this.#hosts = hostTable(loaded.policy.services.values());
@@ -234,6 +235,12 @@ export class Services {
     }
     void running.close(new MeshError('CLIENT_CLOSED', `${running.name}: forgotten, nobody has called it for a while`, { service: running.name }));
   }
+}
+
+/** Where any service has its peers looked for. */
+function peersNamed({ policy: { defaults, services } }: LoadedPolicy): ReadonlySet<string> {
+  const policies = [defaults, ...[...services.values()].map(({ policy }) => policy)];
+  return new Set(policies.flatMap(({ subset }) => (subset === 'off' || subset.peers === 'off' ? [] : [subset.peers])));
 }
 
 function keyOf(entry: ServiceEntry, port: number): string {

@@ -50,6 +50,15 @@ export class PeerLists {
     return () => void this.#listeners.delete(changed);
   }
 
+  /** Others than these are not looked for any more: no policy names them. */
+  keep(names: ReadonlySet<string>): void {
+    for (const [name, peers] of this.#lists) {
+      if (names.has(name)) continue;
+      peers.close();
+      this.#lists.delete(name);
+    }
+  }
+
   close(): void {
     for (const peers of this.#lists.values()) peers.close();
     this.#lists.clear();

@@ -42,4 +42,8 @@ it('finds the peers of an address record and of an SRV record, each name looked 
   expect(await eventually(() => lists.of('_http._tcp.shop.test'), isKnown)).toEqual({ kind: 'known', own: '10.1.0.7', all: ['10.1.0.7', '10.1.0.9'] });
   expect(asked).toBeLessThanOrEqual(2);
   expect(changes).toBe(1);
+  // A policy that no longer names one: it is looked for no more, and anew where another policy names it.
+  lists.keep(new Set(['_http._tcp.shop.test']));
+  expect(lists.of('_http._tcp.shop.test').kind).toBe('known');
+  expect(lists.of('shop.test').kind).toBe('unknown');
 });
