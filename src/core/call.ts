@@ -178,7 +178,7 @@ export interface ReplyObserver {
  */
 export interface Reply {
   readonly status: number;
-  /** HTTP version that it came over; `1.1` where it does not say. */
+  /** HTTP version that it came over, where it says so. */
   readonly protocol?: string;
   /** First value of a header; the name in lower case. */
   header(name: string): string | undefined;
