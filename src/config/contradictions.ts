@@ -51,7 +51,9 @@ export function addContradictions(policy: ServicePolicy, scope: Path, source: Po
     const write = counts === true ? String : formatDuration;
     const lesserIsWritten = source.at([...scope, ...lesser]) !== undefined;
     const greaterIsWritten = source.at([...scope, ...greater]) !== undefined;
-    if (yields === true && !lesserIsWritten && source.at(['defaults', ...lesser]) === undefined) continue;
+    // Nor is what a policy says that spells everything out.
+    const isChosen = source.at(['defaults', ...lesser]) !== undefined && less !== at(defaultServicePolicy, lesser);
+    if (yields === true && !lesserIsWritten && !isChosen) continue;
     if (lesserIsWritten) {
       const bound = strictly === true ? 'less than' : 'at most';
       add([...scope, ...lesser], `${bound} ${says(greater, write(more), greaterIsWritten)}`, source, problems);
