@@ -3,7 +3,7 @@
  * histograms since it began to look. Its memory is bounded: so many services, and so many series of each metric (series.ts).
  */
 import { isIP } from 'node:net';
-import type { Attempt, Call } from '../core/call.ts';
+import type { Attempt, Call, HttpVersion } from '../core/call.ts';
 import type { Clock, Millis } from '../core/clock.ts';
 import { MeshError } from '../core/errors.ts';
 import type { MeshEventMap, MeshEventName } from '../core/events.ts';
@@ -48,7 +48,7 @@ interface Lately {
 interface Server {
   readonly address: string;
   readonly port: string;
-  usual: { readonly status: number | undefined; readonly method: string; readonly series: Histogram } | undefined;
+  usual: { readonly status: number | undefined; readonly method: string; readonly protocol: HttpVersion | undefined; readonly series: Histogram } | undefined;
 }
 
 type Happened = { [Name in MeshEventName]: { readonly name: Name; readonly event: MeshEventMap[Name] } }[MeshEventName];
@@ -91,16 +91,16 @@ export class TrafficRecord implements Onlooker {
     series.record(duration / SECOND);
   }
 
-  attempted({ startedAt, call: { request, policy } }: Attempt, now: Millis, _kind: OutcomeKind, status: number | undefined, error: unknown): void {
+  attempted({ startedAt, call: { request, policy } }: Attempt, now: Millis, _kind: OutcomeKind, status: number | undefined, error: unknown, protocol: HttpVersion | undefined): void {
     if (!policy.telemetry.metrics) return;
     const server = this.#server(request.scheme, request.authority);
     const duration = (now - startedAt) / SECOND;
     const { usual } = server;
-    if (usual !== undefined && error === undefined && usual.status === status && usual.method === request.method) return usual.series.record(duration);
+    if (usual !== undefined && error === undefined && usual.status === status && usual.method === request.method && usual.protocol === protocol) return usual.series.record(duration);
     // As the conventions have it for clients, a 4xx is an error; and what the server said stands, also where its body broke off.
     const failed = status !== undefined && status >= 400 ? String(status) : thrown(error);
-    const series = this.histograms['http.client.request.duration'].of([methodOf(request.method), server.address, server.port, status === undefined ? '' : String(status), failed]);
-    if (failed === '' && error === undefined) server.usual = { status, method: request.method, series };
+    const series = this.histograms['http.client.request.duration'].of([methodOf(request.method), server.address, server.port, status === undefined ? '' : String(status), protocol ?? '', failed]);
+    if (failed === '' && error === undefined) server.usual = { status, method: request.method, protocol, series };
     series.record(duration);
   }
 

@@ -172,14 +172,16 @@ export interface ReplyObserver {
   end(error: MeshError | undefined): void;
 }
 
+export type HttpVersion = '1.1' | '2';
+
 /**
  * Response headers have arrived and the body is on its way. Whoever holds a reply must `accept` it or `discard` it.
  * Until then the body is held back, so nothing is lost and nothing grows.
  */
 export interface Reply {
   readonly status: number;
-  /** HTTP version that it came over, where it says so. */
-  readonly protocol?: string;
+  /** Of HTTP, as it was spoken; undefined where it came from no network, and where what is spoken is no HTTP any longer (an upgrade). */
+  readonly protocol?: HttpVersion | undefined;
   /** First value of a header; the name in lower case. */
   header(name: string): string | undefined;
   watch(observer: ReplyObserver): void;

@@ -9,7 +9,7 @@
 
 /** What one point of a metric is told from another by. */
 export type MetricAttribute =
-  | 'http.request.method' | 'server.address' | 'server.port' | 'http.response.status_code' | 'error.type' | 'dns.question.name'
+  | 'http.request.method' | 'server.address' | 'server.port' | 'http.response.status_code' | 'network.protocol.version' | 'error.type' | 'dns.question.name'
   | 'inmesh.service' | 'inmesh.version' | 'inmesh.route' | 'inmesh.outcome' | 'inmesh.reason' | 'inmesh.state' | 'inmesh.criticality' | 'inmesh.enforced';
 
 export interface MetricEntry {
@@ -32,7 +32,7 @@ export const circuitStateValues = { closed: 0, 'half-open': 1, open: 2 } as cons
 
 export const metricTable = {
   'http.client.request.duration': {
-    instrument: 'histogram', unit: 's', attributes: ['http.request.method', 'server.address', 'server.port', 'http.response.status_code', 'error.type'],
+    instrument: 'histogram', unit: 's', attributes: ['http.request.method', 'server.address', 'server.port', 'http.response.status_code', 'network.protocol.version', 'error.type'],
     meaning: 'Duration of HTTP client requests.', when: 'each attempt, when its span would end',
   },
   'inmesh.call.duration': {

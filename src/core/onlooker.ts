@@ -4,7 +4,7 @@
  *
  * A call and an attempt last to the end of the body, or to what broke it off.
  */
-import type { Attempt, Call, Layer, Reply, ReplyObserver } from './call.ts';
+import type { Attempt, Call, HttpVersion, Layer, Reply, ReplyObserver } from './call.ts';
 import type { Clock, Millis } from './clock.ts';
 import { MeshError } from './errors.ts';
 import type { Emit } from './events.ts';
@@ -16,7 +16,7 @@ import { watchResult, type ResultObserver } from './result-watch.ts';
 export interface Onlooker {
   /** `now`: when it was over. `status`: undefined where there were no headers. `error`: what was thrown, or broke the body off. */
   called(call: Call, now: Millis, kind: OutcomeKind, status: number | undefined, error: unknown): void;
-  attempted(attempt: Attempt, now: Millis, kind: OutcomeKind, status: number | undefined, error: unknown): void;
+  attempted(attempt: Attempt, now: Millis, kind: OutcomeKind, status: number | undefined, error: unknown, protocol: HttpVersion | undefined): void;
   /** A name was looked up; `failure` is of few kinds, undefined for an answer. */
   lookedUp(name: string, duration: Millis, failure: string | undefined): void;
   readonly happened: Emit;
@@ -105,10 +105,16 @@ class CallEnding extends Ending {
 
 class AttemptEnding extends Ending {
   readonly #attempt: Attempt;
+  #protocol: HttpVersion | undefined;
 
   constructor(attempt: Attempt, onlooker: Onlooker, clock: Clock) {
     super(onlooker, clock);
     this.#attempt = attempt;
+  }
+
+  override replied(reply: Reply): void {
+    this.#protocol = reply.protocol;
+    super.replied(reply);
   }
 
   protected over(error: unknown): void {
@@ -116,6 +122,6 @@ class AttemptEnding extends Ending {
     const now = this.clock.now();
     lastCall = attempt.call;
     lastNow = now;
-    this.onlooker.attempted(attempt, now, this.kind, this.status, error);
+    this.onlooker.attempted(attempt, now, this.kind, this.status, error, this.#protocol);
   }
 }

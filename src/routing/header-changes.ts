@@ -1,7 +1,7 @@
 /**
  * Header changes: set, then add, then remove, as the Gateway API lists them. A header that is set and removed is therefore gone.
  */
-import type { HeaderList, Reply, ReplyObserver, ReplySink } from '../core/call.ts';
+import type { HeaderList, HttpVersion, Reply, ReplyObserver, ReplySink } from '../core/call.ts';
 import type { HeaderChanges } from '../core/route.ts';
 
 /** A new list; names that were there keep their spelling. */
@@ -27,6 +27,10 @@ export class ChangedReply implements Reply {
 
   get status(): number {
     return this.#reply.status;
+  }
+
+  get protocol(): HttpVersion | undefined {
+    return this.#reply.protocol;
   }
 
   header(name: string): string | undefined {

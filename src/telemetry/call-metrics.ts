@@ -8,7 +8,7 @@
  * They are recorded in the context of the span, for SDKs that keep exemplars.
  */
 import { ROOT_CONTEXT, type Attributes } from '@opentelemetry/api';
-import type { Attempt, Call, Layer, Reply, ReplyObserver } from '../core/call.ts';
+import type { Attempt, Call, HttpVersion, Layer, Reply, ReplyObserver } from '../core/call.ts';
 import type { Clock, Millis } from '../core/clock.ts';
 import type { MeshError } from '../core/errors.ts';
 import { classifyReply, type OutcomeKind } from '../core/outcome.ts';
@@ -103,12 +103,17 @@ class RequestDuration extends Duration {
   readonly #attempt: Attempt;
   readonly #server: Server;
   readonly #instruments: Instruments;
+  #protocol: HttpVersion | undefined;
 
   constructor(attempt: Attempt, server: Server, present: Instruments, clock: Clock) {
     super(clock, attempt.startedAt);
     this.#attempt = attempt;
     this.#server = server;
     this.#instruments = present;
+  }
+
+  protected override answered(reply: Reply): void {
+    this.#protocol = reply.protocol;
   }
 
   protected record(duration: Millis, error: unknown): void {
@@ -121,6 +126,7 @@ class RequestDuration extends Duration {
     else if (error !== undefined && outcomeOf(error) !== 'cancelled') attributes['error.type'] = errorType(error);
     attributes['http.request.method'] = knownMethod(this.#attempt.call.request.method);
     if (status !== undefined) attributes['http.response.status_code'] = status;
+    if (this.#protocol !== undefined) attributes['network.protocol.version'] = this.#protocol;
     attributes['server.address'] = address;
     attributes['server.port'] = port;
     this.#instruments.requestDuration.record(duration / 1000, attributes, attemptContext(this.#attempt) ?? ROOT_CONTEXT);

@@ -92,10 +92,7 @@ export class RecordedAttempt extends Recorded {
 
   replied(reply: Reply): void {
     this.span.setAttribute('http.response.status_code', reply.status);
-    const { request, policy } = this.#attempt.call;
-    // Of what is spoken after an upgrade nothing is known, nor, where both may be spoken, which it was, unless the reply says so.
-    const version = reply.protocol ?? (policy.connection.http2 === false ? '1.1' : undefined);
-    if (version !== undefined && request.upgrade === undefined) this.span.setAttribute('network.protocol.version', version);
+    if (reply.protocol !== undefined) this.span.setAttribute('network.protocol.version', reply.protocol);
     if (reply.status >= 400) this.#failedStatus = reply.status;
     this.follow(reply);
   }

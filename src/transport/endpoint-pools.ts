@@ -190,8 +190,9 @@ export class EndpointPools implements Transport {
  * the first byte is written, and leaves the connection open (aborting would destroy it).
  */
 function withdrawnOnceConnected(done: () => void): StreamHandler {
-  const handler = {
+  const handler: StreamHandler = {
     over: false,
+    spoken: '1.1',
     onConnect() {
       throw new Error('only the connection was wanted');
     },

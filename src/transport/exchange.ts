@@ -10,7 +10,7 @@
  * as they came, so that two Set-Cookie headers stay two.
  */
 import type { Duplex } from 'node:stream';
-import type { Attempt, Reply, ReplyObserver, ReplySink } from '../core/call.ts';
+import type { Attempt, HttpVersion, Reply, ReplyObserver, ReplySink } from '../core/call.ts';
 import type { Cancellable } from '../core/cancellation.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Endpoint } from '../core/endpoint.ts';
@@ -38,6 +38,8 @@ interface Informational {
 }
 
 export class Exchange implements Reply, Cancellable {
+  /** Set by whoever speaks another. */
+  spoken: HttpVersion = '1.1';
   readonly #attempt: Attempt;
   readonly #endpoint: Endpoint;
   readonly #clock: Clock;
@@ -96,6 +98,10 @@ export class Exchange implements Reply, Cancellable {
 
   get status(): number {
     return this.#status;
+  }
+
+  get protocol(): HttpVersion | undefined {
+    return this.#attempt.call.request.upgrade === undefined ? this.spoken : undefined;
   }
 
   header(name: string): string | undefined {

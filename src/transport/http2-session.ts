@@ -10,6 +10,7 @@
  */
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { HttpVersion } from '../core/call.ts';
 import type { Clock, Millis, Timer } from '../core/clock.ts';
 import { http2Headers, rawHeadersOf, type Http2Request } from './http2-request.ts';
 import { NotProcessed } from './transport-errors.ts';
@@ -18,6 +19,7 @@ import { writeBody } from './http2-body.ts';
 /** The part of undici's raw handler that is used. */
 export interface StreamHandler {
   readonly over: boolean;
+  spoken: HttpVersion;
   onConnect(abort: (reason?: Error) => void): void;
   onRequestSent?(): void;
   onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean;
@@ -115,6 +117,7 @@ export class Http2Session {
     }
     const begun: { exchanged?: Exchanged } = {};
     let stream: ClientHttp2Stream;
+    handler.spoken = '2';
     try {
       handler.onConnect((reason) => begun.exchanged?.giveUp(reason ?? new Error('given up')));
       stream = this.#session.request(headers, { endStream: request.body === null });

@@ -3,7 +3,7 @@ import { metricsPage, wantsOpenMetrics } from '../../src/admin/metrics-page.ts';
 import { SeriesMap } from '../../src/admin/series.ts';
 import { TrafficRecord } from '../../src/admin/traffic.ts';
 import { MeshError } from '../../src/core/errors.ts';
-import type { Attempt, Call } from '../../src/core/call.ts';
+import type { Attempt, Call, HttpVersion } from '../../src/core/call.ts';
 import type { Millis } from '../../src/core/clock.ts';
 import type { OutcomeKind } from '../../src/core/outcome-kind.ts';
 import { fakeAttempt, fakeCall } from '../support/fake-call.ts';
@@ -14,6 +14,7 @@ interface Ended {
   readonly kind: OutcomeKind;
   readonly status: number | undefined;
   readonly error: unknown;
+  readonly protocol?: HttpVersion;
 }
 
 const good: Ended = { kind: 'success', status: 200, error: undefined };
@@ -23,8 +24,8 @@ function called(traffic: TrafficRecord, call: Call, duration: Millis, { kind, st
   traffic.called({ ...call, startedAt: now - duration }, now, kind, status, error);
 }
 
-function attempted(traffic: TrafficRecord, attempt: Attempt, duration: Millis, { kind, status, error }: Ended): void {
-  traffic.attempted({ ...attempt, startedAt: -duration }, 0, kind, status, error);
+function attempted(traffic: TrafficRecord, attempt: Attempt, duration: Millis, { kind, status, error, protocol }: Ended): void {
+  traffic.attempted({ ...attempt, startedAt: -duration }, 0, kind, status, error, protocol);
 }
 
 function page(traffic: TrafficRecord, open = false, mesh = observedMesh()): string[] {
@@ -69,7 +70,13 @@ describe('what is measured of traffic', () => {
     for (let host = 0; host < 5000; host += 1) attempted(traffic, fakeAttempt(fakeCall({ request: { authority: `host-${host}` } })), 5, good);
     const lines = page(traffic).filter((line) => line.startsWith('http_client_request_duration_seconds_count'));
     expect(lines).toHaveLength(1001);
-    expect(lines.at(-1)).toBe('http_client_request_duration_seconds_count{http_request_method="_OTHER",server_address="_OTHER",server_port="_OTHER",http_response_status_code="_OTHER",error_type="_OTHER"} 4000');
+    expect(lines.at(-1)).toBe('http_client_request_duration_seconds_count{http_request_method="_OTHER",server_address="_OTHER",server_port="_OTHER",http_response_status_code="_OTHER",network_protocol_version="_OTHER",error_type="_OTHER"} 4000');
+  });
+
+  it('tells the versions of HTTP apart', () => {
+    const traffic = new TrafficRecord(new VirtualClock(0));
+    for (const protocol of ['1.1', '2', '2', '1.1', '2'] as const) attempted(traffic, fakeAttempt(), 5, { ...good, protocol });
+    expect(page(traffic).filter((line) => line.startsWith('http_client_request_duration_seconds_count')).map((line) => /protocol_version="([^"]*)".* (\d+)$/.exec(line)?.slice(1))).toEqual([['1.1', '2'], ['2', '3']]);
   });
 
   it('never tells pods apart in a metric', () => {

@@ -2,15 +2,20 @@
  * What arrives at a collector, from a real SDK over OTLP, beside OpenTelemetry's own model of HTTP client spans and metrics and its scenarios
  * (test/cases/otel-semconv).
  */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { createMeshClient, type MeshClient } from '../../src/index.ts';
 import { metricTable, type MetricEntry, type MetricName } from '../../src/core/metrics.ts';
+import { CertificateAuthority } from '../support/certificate-authority.ts';
+import { fine, startHttp2 } from '../support/http2-server.ts';
 import { closedPort, startServer, startTcp, type Running } from '../support/http-server.ts';
 import { OtlpReceiver, type ReceivedSpan } from '../support/otlp-receiver.ts';
+import { startTls } from '../support/tls-server.ts';
 
 interface Attribute {
   type: string | null | { members: { value: string }[] };
@@ -55,6 +60,12 @@ beforeAll(async () => {
     response.writeHead(statuses.shift() ?? 200).end('fine');
   });
   const breaks = await startTcp((socket) => socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhal')));
+  const folder = mkdtempSync(join(tmpdir(), 'inmesh-otlp-'));
+  const root = CertificateAuthority.root();
+  const tls = { ca: join(folder, 'ca.crt') };
+  writeFileSync(tls.ca, root.cert);
+  const newer = await startHttp2({ ...root.issue({ dns: ['newer'] }) }, (stream) => fine(stream));
+  const older = await startTls({ ...root.issue({ dns: ['older'] }) });
   const endpoints = [`127.0.0.1:${server.port}`];
   const mesh = createMeshClient({
     nameservers: [`127.0.0.1:${await closedPort()}`],
@@ -65,6 +76,8 @@ beforeAll(async () => {
         plain: { discovery: { endpoints }, retry: 'off' },
         breaks: { discovery: { endpoints: [`127.0.0.1:${breaks.port}`] }, retry: 'off' },
         nowhere: { discovery: { endpoints: [`127.0.0.1:${await closedPort()}`] }, retry: 'off' },
+        newer: { discovery: { endpoints: [newer.address] }, tls, connection: { http2: true } },
+        older: { discovery: { endpoints: [older.address] }, tls, connection: { http2: true } },
         missing: { hosts: ['does-not-exist-123.com'], deadline: '300ms', attemptTimeout: 'off', retry: 'off' },
       },
     },
@@ -94,10 +107,12 @@ beforeAll(async () => {
     await response.body!.cancel();
   });
   await scenario('unknown-method', () => get('http://plain/', { method: 'FROB' }));
+  await scenario('either-version', async () => [await get('http://newer/'), await get('http://older/')]);
   await scenario('secrets', () => Promise.all(urlRedaction[1]!.keys!.map((key) => get(`http://plain/path?color=blue&${key}=xyz`))));
   await sdk.shutdown();
   await mesh.close({ timeout: 0 });
-  await breaks.close();
+  for (const each of [breaks, newer, older]) await each.close();
+  rmSync(folder, { recursive: true });
 }, 60_000);
 
 afterAll(async () => {
@@ -147,7 +162,7 @@ describe('every CLIENT span', () => {
       expect('http.request.method_original' in attributes).toBe(attributes['http.request.method'] === '_OTHER');
       expect('error.type' in attributes).toBe(status === STATUS.error);
       expect('network.peer.port' in attributes).toBe('network.peer.address' in attributes);
-      if ('http.response.status_code' in attributes) expect(attributes['network.protocol.version']).toBe('1.1');
+      if ('http.response.status_code' in attributes) expect(attributes['network.protocol.version']).toBe(attributes['server.address'] === 'newer' ? '2' : '1.1');
       const code = attributes['http.response.status_code'] as number | undefined;
       if (code !== undefined && code >= 400) {
         expect([attributes['error.type'], status, span.message ?? '']).toEqual([String(code), STATUS.error, '']);
@@ -222,6 +237,13 @@ describe('the scenario', () => {
 
   it('unknownMethod', () => {
     expect(spansOf('unknown-method').requests.map(({ name, attributes }) => [name, attributes['http.request.method'], attributes['http.request.method_original']])).toEqual([['HTTP', '_OTHER', 'FROB']]);
+  });
+
+  it('either-version: says what was spoken where the server chose, in its metric, too', () => {
+    expect(spansOf('either-version').requests.map(({ attributes }) => [attributes['server.address'], attributes['network.protocol.version']])).toEqual([['newer', '2'], ['older', '1.1']]);
+    const { points } = receiver.metrics.get('http.client.request.duration')!;
+    const versions = new Map(points.map(({ attributes }) => [attributes['server.address'], attributes['network.protocol.version']]));
+    expect([versions.get('newer'), versions.get('older'), versions.get('nowhere')]).toEqual(['2', '1.1', undefined]);
   });
 
   it('urlRedaction: signatures are in no URL', () => {

@@ -1,11 +1,12 @@
 /**
  * A reply without a network: the test plays the server, and says when the body comes and how it ends.
  */
-import type { Reply, ReplyObserver, ReplySink } from '../../src/core/call.ts';
+import type { HttpVersion, Reply, ReplyObserver, ReplySink } from '../../src/core/call.ts';
 import type { MeshError } from '../../src/core/errors.ts';
 
 export class FakeReply implements Reply {
   readonly status: number;
+  protocol: HttpVersion | undefined = undefined;
   readonly #headers: Readonly<Record<string, string>>;
   #observers: ReplyObserver[] = [];
   #sink: ReplySink | undefined;

@@ -86,10 +86,9 @@ describe('spans', () => {
   });
 
   it('says which version of HTTP it was, where that is known', async () => {
-    const connection = { ...defaultServicePolicy.connection, http2: true };
-    const told = Object.assign(new FakeReply(200), { protocol: '2' });
-    for (const [policy, reply] of [[{}, new FakeReply(200)], [{ connection }, new FakeReply(200)], [{ connection }, told]] as const) {
-      await within(TraceFlags.SAMPLED, () => stackOver([replies(reply)])(aCall(policy)));
+    for (const protocol of ['1.1', undefined, '2'] as const) {
+      const reply = Object.assign(new FakeReply(200), { protocol });
+      await within(TraceFlags.SAMPLED, () => stackOver([replies(reply)])(aCall()));
       reply.end();
     }
     expect(spans().attempts.map(({ attributes }) => attributes['network.protocol.version'])).toEqual(['1.1', undefined, '2']);
@@ -97,6 +96,7 @@ describe('spans', () => {
 
   it('says of an attempt what the HTTP conventions ask, and nothing else', async () => {
     const reply = new FakeReply(200);
+    reply.protocol = '1.1';
     await stackOver([throws(new MeshError('CONNECT_FAILED', 'refused')), replies(reply)])(aCall());
     reply.end();
 
