@@ -47,6 +47,7 @@ import { measureAttempts } from './telemetry/call-metrics.ts';
 import { recordLookup } from './telemetry/lookup-metric.ts';
 import { forgetOrigin, rememberOrigin, traceAttempts } from './telemetry/tracing.ts';
 import { EndpointPools, type EndpointPoolsDeps } from './transport/endpoint-pools.ts';
+import { CONNECTION_FAILURES } from './transport/failing-connection.ts';
 import { probing } from './transport/probe.ts';
 
 export interface ClusterSnapshot {
@@ -126,7 +127,7 @@ export class RunningCluster {
     this.#service = service;
     this.#deps = deps;
     this.#source = source;
-    this.transport = deps.transport?.(service) ?? new EndpointPools({ clock, random, knobs: () => knobs().connection, tls: this.#tls(), refuses: (address) => (deps.unnamed() ? deps.egress?.addressProblem(address) : undefined), opened: rememberOrigin, closed: forgetOrigin });
+    this.transport = deps.transport?.(service) ?? new EndpointPools({ clock, random, knobs: () => knobs().connection, tls: this.#tls(), recycling: this.#recycling(), refuses: (address) => (deps.unnamed() ? deps.egress?.addressProblem(address) : undefined), opened: rememberOrigin, closed: forgetOrigin });
     const refresh = (reason: RefreshReason): void => {
       emit('discovery.refresh', { service, reason });
       this.#watch?.refresh(reason);
@@ -159,6 +160,25 @@ export class RunningCluster {
     if (credentials === undefined) return undefined;
     const tls = new ServiceTls({ store: credentials, knobs: () => knobs().tls, host });
     return (scheme) => (scheme === 'https' && unnamed() ? undefined : tls.settings);
+  }
+
+  /** The endpoint of a virtual IP is never ejected; connections to it can be given up, as each is to one of the instances behind it. */
+  #recycling(): EndpointPoolsDeps['recycling'] {
+    const { knobs, emit } = this.#deps;
+    return {
+      after: () => {
+        if (!this.#virtual) return undefined;
+        const { outlier } = knobs();
+        if (outlier === 'off') return undefined;
+        return outlier.consecutiveFailures === 'off' ? CONNECTION_FAILURES : outlier.consecutiveFailures;
+      },
+      reached: (endpoint, failures) => {
+        const { outlier } = knobs();
+        const enforced = outlier !== 'off' && outlier.mode === 'enforce';
+        emit('connection.recycled', { service: this.#service, endpoint: endpointKey(endpoint), failures, enforced });
+        return enforced;
+      },
+    };
   }
 
   #through(circuit: Layer<Attempt>, between: Layer<Attempt>): Service<Attempt> {

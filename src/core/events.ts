@@ -38,6 +38,8 @@ export interface MeshEventMap {
   'endpoint.unhealthy': { service: string; endpoint: EndpointKey; why: string; enforced: boolean };
   /** So many passed that an unhealthy endpoint is back. */
   'endpoint.healthy': { service: string; endpoint: EndpointKey; after: Millis; enforced: boolean };
+  /** So many requests in a row failed on one connection to a virtual IP that it is given up: the next one is probably to another instance; it would be, where it is not `enforced`. */
+  'connection.recycled': { service: string; endpoint: EndpointKey; failures: number; enforced: boolean };
   /** No usable endpoint is in the zone of this process, so none is preferred; or one is again. Preferred only where it is `enforced`. */
   'locality.changed': { service: string; zone: string | undefined; active: boolean; local: number; remote: number; enforced: boolean };
   /** So few endpoints are usable that `mode` says what happens, or no longer; it would, where it is not `enforced`. */

@@ -31,6 +31,7 @@ const levels: { readonly [Name in MeshEventName]?: Level | undefined } = {
   'endpoint.returned': 'info',
   'endpoint.unhealthy': 'warn',
   'endpoint.healthy': 'info',
+  'connection.recycled': 'warn',
   'balancer.panic': 'warn',
   'circuit.opened': 'warn',
   'circuit.half-opened': 'info',

@@ -2,7 +2,7 @@
  * Connections: those to one endpoint, and which of them carries the next request: the one used last, so that those which are not
  * needed grow idle and close. There is always one, for a new one is opened where none is free; nothing ever waits here.
  *
- *     connecting ──▶ busy ⇄ free        gone: not connected any more, failed to connect, or too old: never used again
+ *     connecting ──▶ busy ⇄ free        gone: not connected any more, failed to connect, too old, or failing (failing-connection.ts): never used again
  *
  * A connection that is older than `maxAge`, give or take a tenth, is closed when it is free, which never breaks a request off. That
  * is what lets new pods have traffic behind an address that stands for many (a connection stays with one pod for as long as it
@@ -16,6 +16,7 @@ import type { Client, Dispatcher } from 'undici';
 import type { Clock, Millis } from '../core/clock.ts';
 import type { ConnectionKnobs } from '../core/policy.ts';
 import { jittered, type Random } from '../core/random.ts';
+import { FailureRow, type Judged, type Recycling } from './failing-connection.ts';
 import * as undici from './undici.ts';
 
 /** Spread of the age, as a share of it, either way. */
@@ -29,12 +30,12 @@ export interface ConnectionsDeps {
   readonly connect: NonNullable<Client.Options['connect']>;
   /** What they are made with, which may be replaced: one that was made with something else is old, whatever its age. */
   readonly madeWith?: (() => unknown) | undefined;
+  /** Those on which one request after the other fails are given up. */
+  readonly recycling?: Recycling | undefined;
 }
 
-/** undici's raw handler, of which we ask whether its request is over already. */
-export interface Handler {
-  readonly over: boolean;
-}
+/** undici's raw handler, of which we ask whether its request is over already, and how it went. */
+export type Handler = Judged;
 
 type State = 'busy' | 'free' | 'gone';
 
@@ -48,6 +49,7 @@ interface Connection {
   readonly madeWith: unknown;
   /** How old it may become, as a share of `maxAge`. */
   readonly lifetime: number;
+  readonly row: FailureRow;
   /** Resolves when what was in flight has ended and the socket is closed; undefined while it is in use. */
   left: Promise<void> | undefined;
 }
@@ -115,7 +117,7 @@ export class Connections {
     const { origin, clock, random, knobs, connect, madeWith } = this.#deps;
     const { keepAlive } = knobs();
     const client = new undici.Client(origin, { connect, keepAliveTimeout: keepAlive, keepAliveMaxTimeout: keepAlive, headersTimeout: 0, bodyTimeout: 0 });
-    const connection: Connection = { client, state: 'busy', handler: undefined, connected: false, openedAt: 0, madeWith: madeWith?.(), lifetime: jittered(random, 1, AGE_JITTER), left: undefined };
+    const connection: Connection = { client, state: 'busy', handler: undefined, connected: false, openedAt: 0, madeWith: madeWith?.(), lifetime: jittered(random, 1, AGE_JITTER), row: new FailureRow(), left: undefined };
     client.on('connect', () => {
       connection.connected = true;
       connection.openedAt = clock.now();
@@ -137,7 +139,7 @@ export class Connections {
   #freed(connection: Connection): void {
     if (connection.state !== 'busy') return;
     if (!connection.connected) return this.#drop(connection);
-    if (this.#isOld(connection)) return void this.#leave(connection);
+    if (connection.row.ended(connection.handler, this.#deps.recycling) || this.#isOld(connection)) return void this.#leave(connection);
     connection.state = 'free';
     this.#free.push(connection);
   }

@@ -50,6 +50,8 @@ export interface EndpointPoolsDeps {
   readonly knobs: () => ConnectionKnobs;
   /** What the policy says of TLS now; undefined: what the URL says. */
   readonly tls?: ((scheme: 'http' | 'https') => TlsSettings | undefined) | undefined;
+  /** Where the address of an endpoint stands for many instances: connections on which one request after the other fails are given up. */
+  readonly recycling?: { readonly after: () => number | undefined; readonly reached: (endpoint: Endpoint, failures: number) => boolean } | undefined;
   /** Why nothing may connect to this address. */
   readonly refuses?: ((address: string) => string | undefined) | undefined;
   /** Told of each origin that pools of ours connect to, and when none does any longer (telemetry tells ours from others by it). */
@@ -145,12 +147,12 @@ export class EndpointPools implements Transport {
 
   #open(endpoint: Endpoint, tls: TlsSettings | undefined, multiplexed: boolean): EndpointPool {
     const origin = `${tls === undefined ? 'http' : 'https'}://${endpointKey(endpoint)}`;
-    const { clock, random, knobs } = this.#deps;
+    const { clock, random, knobs, recycling } = this.#deps;
     const offering = (...protocols: ('h2' | 'http/1.1')[]): Connector => {
       const connect = tls === undefined ? (undici.buildConnector({ timeout: 0, allowH2: false }) as unknown as Connector) : secureConnector(() => entry.tls!, protocols);
       return this.#connector(connect, () => this.#permitted(entry.endpoint.alternate));
     };
-    const deps = { origin, clock, random, knobs, connect: offering('http/1.1') as unknown as NonNullable<Client.Options['connect']>, madeWith: () => entry.tls };
+    const deps = { origin, clock, random, knobs, connect: offering('http/1.1') as unknown as NonNullable<Client.Options['connect']>, madeWith: () => entry.tls, recycling: recycling && { after: recycling.after, reached: (failures: number) => recycling.reached(entry.endpoint, failures) } };
     const connections = multiplexed ? new Multiplexed({ ...deps, offerBoth: offering('h2', 'http/1.1'), priorKnowledge: tls === undefined }) : new Connections(deps);
     const entry: EndpointPool = { endpoint, origin, connections, tls };
     this.#deps.opened?.(origin);

@@ -15,6 +15,7 @@ import type { Cancellable } from '../core/cancellation.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import { MeshError, type Sent } from '../core/errors.ts';
+import { classifyError, classifyReply, type OutcomeKind } from '../core/outcome.ts';
 import { toMeshError } from './transport-errors.ts';
 
 /** A rest this short is read to its end, for a new connection costs more; anything longer is cut off. */
@@ -87,6 +88,12 @@ export class Exchange implements Reply, Cancellable {
 
   get over(): boolean {
     return this.#phase === 'over';
+  }
+
+  /** What came of it, once it is over. */
+  get outcome(): OutcomeKind {
+    if (this.#error !== undefined) return classifyError(this.#error).kind;
+    return classifyReply(this, this.#clock.wall()).kind;
   }
 
   /** The request body, for undici to send. */

@@ -12,6 +12,7 @@ import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream, ty
 import type { Socket } from 'node:net';
 import type { HttpVersion } from '../core/call.ts';
 import type { Clock, Millis, Timer } from '../core/clock.ts';
+import type { OutcomeKind } from '../core/outcome-kind.ts';
 import { http2Headers, rawHeadersOf, type Http2Request } from './http2-request.ts';
 import { NotProcessed } from './transport-errors.ts';
 import { writeBody } from './http2-body.ts';
@@ -20,6 +21,7 @@ import { writeBody } from './http2-body.ts';
 export interface StreamHandler {
   readonly over: boolean;
   spoken: HttpVersion;
+  readonly outcome?: OutcomeKind;
   onConnect(abort: (reason?: Error) => void): void;
   onRequestSent?(): void;
   onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean;
@@ -41,6 +43,8 @@ export interface Http2SessionDeps {
   readonly clock: Clock;
   /** How long an idle one is kept, and how long the answer to a ping may take. */
   readonly knobs: () => { readonly keepAlive: Millis; readonly connectTimeout: Millis };
+  /** A request is over. */
+  readonly ended: (handler: StreamHandler) => void;
   /** There is room for one more. */
   readonly freed: () => void;
   /** Nothing more may be begun on it. */
@@ -129,7 +133,7 @@ export class Http2Session {
     this.#idle?.cancel();
     this.#streams += 1;
     this.#session.ref();
-    begun.exchanged = new Exchanged(stream, request, handler, () => this.#lastProcessed, (answered) => this.#ended(answered));
+    begun.exchanged = new Exchanged(stream, request, handler, () => this.#lastProcessed, (answered) => this.#ended(handler, answered));
   }
 
   /** What is on it finishes, and no more is begun. Resolves when it is closed. */
@@ -155,8 +159,9 @@ export class Http2Session {
   }
 
   /** `answered`: something came back. Where nothing did, and we gave up, the whole connection may be dead, and would swallow everything after it. */
-  #ended(answered: boolean): void {
+  #ended(handler: StreamHandler, answered: boolean): void {
     this.#streams -= 1;
+    this.#deps.ended(handler);
     if (!answered && !this.#session.destroyed) this.#ping();
     if (this.#streams === 0 && this.#leaving) this.#linger();
     else if (this.#streams === 0) this.#rest();

@@ -14,6 +14,7 @@ import type { HeaderList } from '../core/call.ts';
 import type { Millis } from '../core/clock.ts';
 import { jittered } from '../core/random.ts';
 import { AGE_JITTER, Connections, type ConnectionsDeps } from './connections.ts';
+import { FailureRow } from './failing-connection.ts';
 import { Http2Session, type StreamHandler } from './http2-session.ts';
 import type { Connector } from './race.ts';
 import { ConnectTimeout } from './transport-errors.ts';
@@ -144,8 +145,12 @@ export class Multiplexed {
 
   #opened(socket: Socket, madeWith: unknown): void {
     const { origin, clock, random, knobs } = this.#deps;
+    const row = new FailureRow();
     const session: Http2Session = new Http2Session(socket, {
       origin, clock, knobs,
+      ended: (handler) => {
+        if (row.ended(handler, this.#deps.recycling)) this.#leave(session);
+      },
       freed: () => this.#deal(),
       left: () => this.#leave(session),
     }, (error) => {
