@@ -9,6 +9,7 @@ import type { Millis } from '../core/clock.ts';
 
 export type Figures = number[];
 
+// First, and so in two cache lines, what every pick reads.
 /** Attempts in flight. */
 export const IN_FLIGHT = 0;
 /** When the oldest unanswered attempt began; Infinity where none waits. */
@@ -17,24 +18,24 @@ export const WAITING_SINCE = 1;
 export const SAMPLED_AT = 2;
 /** The latency, as the kind of balancer has it: F of predictive.ts, the peak of peak-ewma.ts. */
 export const LATENCY = 3;
-/** S of predictive.ts, with the number of samples it is made of, and m. */
+/** S of predictive.ts, with m, and (below) the number of samples it is made of. */
 export const SLOW_LATENCY = 4;
-export const SAMPLES = 5;
-export const QUEUE = 6;
-/** p of predictive.ts, and when it was last changed. */
-export const SUCCESS = 7;
-export const TRIED_AT = 8;
+export const QUEUE = 5;
+/** p of predictive.ts, and (below) when it was last changed. */
+export const SUCCESS = 6;
 /** Until when the endpoint asked to be left alone. */
-export const RESTS_UNTIL = 9;
-/** Of shares.ts. */
-export const WEIGHT = 10;
-export const AHEAD = 11;
-export const AHEAD_AT = 12;
-/** Of slow-start.ts: since when it counts as being there, and its place on the ring; 0: it is warm. */
-export const SINCE = 13;
-export const PHASE = 14;
+export const RESTS_UNTIL = 7;
+/** Of slow-start.ts: its place on the ring, 0 where it is warm, and (below) since when it counts as being there. */
+export const PHASE = 8;
 /** Of locality.ts: what its load is multiplied by, at least 1. */
-export const COST = 15;
+export const COST = 9;
+export const SAMPLES = 10;
+export const TRIED_AT = 11;
+export const SINCE = 12;
+/** Of shares.ts. */
+export const WEIGHT = 13;
+export const AHEAD = 14;
+export const AHEAD_AT = 15;
 /** What it last reported to be in flight there, when, what is usual of that, and attempts begun since. */
 export const REPORTED = 16;
 export const REPORTED_AT = 17;
@@ -42,7 +43,7 @@ export const USUAL_REPORTED = 18;
 export const SENT_SINCE = 19;
 
 export function noFigures(): Figures {
-  return [0, Infinity, -Infinity, 0, 0, 0, 0, 1, 0, -Infinity, 1, 0, 0, -Infinity, 0, 1, 0, -Infinity, 0, 0];
+  return [0, Infinity, -Infinity, 0, 0, 0, 1, -Infinity, 0, 1, 0, 0, -Infinity, 1, 0, 0, 0, -Infinity, 0, 0];
 }
 
 export function isMeasured(figures: Figures): boolean {

@@ -14,7 +14,7 @@ import type { Figures } from './figures.ts';
 import { Predictive } from './predictive.ts';
 
 export class LeastRequest extends Predictive {
-  override weigh(figures: Figures, _now: Millis, loads: Float64Array, place: number): void {
-    loads[place] = this.shares.pressure(figures, 0);
+  override weigh(some: readonly Figures[], count: number, _now: Millis, loads: Float64Array): void {
+    for (let place = 0; place < count; place += 1) loads[place] = this.shares.pressure(some[place]!, 0);
   }
 }

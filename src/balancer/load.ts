@@ -17,10 +17,10 @@ export const LONGEST_RETRY_AFTER: Millis = 300_000;
 
 export interface Load {
   /**
-   * Writes how busy it is to `loads[place]`; smaller is freer. A fraction that a function returns is put on the heap where the function is not
-   * inlined, and a pick asks ten times.
+   * Writes how busy each of the first `count` is to `loads`; smaller is freer. All of a pick at once: a fraction that a function returns is put on
+   * the heap where the function is not inlined, and whether it is, where a pick calls ten times what calls six others, is a matter of luck.
    */
-  weigh(figures: Figures, now: Millis, loads: Float64Array, place: number): void;
+  weigh(some: readonly Figures[], count: number, now: Millis, loads: Float64Array): void;
   /** What an answer is expected to take. */
   latency(figures: Figures, now: Millis): Millis;
   /** What came of an attempt, and after how long; `before` were in flight when it began. */

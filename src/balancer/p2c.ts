@@ -19,7 +19,7 @@
 import type { Millis } from '../core/clock.ts';
 import { below, type Random } from '../core/random.ts';
 import type { Tried } from '../core/tried.ts';
-import { COST, WEIGHT } from './figures.ts';
+import { COST, WEIGHT, type Figures } from './figures.ts';
 import type { Load } from './load.ts';
 import { rank, type Candidate, type Picker, type PickRequest } from './picker.ts';
 import { WeightedDraw } from './weighted-draw.ts';
@@ -42,6 +42,8 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
   readonly #random: Random;
   readonly #options: P2cOptions;
   #candidates: readonly Some[] = [];
+  /** Theirs, in the same order: of those that are compared and not taken, nothing else is looked at. */
+  #figures: readonly Figures[] = [];
   /** Indices drawn for one pick, in order; kept, so that a pick allocates nothing. */
   readonly #drawn: number[] = [];
   /** Those that cost least, by place, where others cost more (locality.ts): the first of each pick is drawn from them. */
@@ -50,9 +52,10 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
   #byWeight: WeightedDraw | undefined;
   /** The latest first. */
   #memory: Some[] = [];
-  /** Those looked at for one pick; kept, so that a pick allocates nothing. */
+  /** Those looked at for one pick, with their figures; kept, so that a pick allocates nothing. */
   readonly #compared: Some[] = [];
-  readonly #loads = new Float64Array(1);
+  readonly #weighed: Figures[] = [];
+  #loads = new Float64Array(16);
 
   constructor(load: Load, random: Random, options: P2cOptions) {
     this.#load = load;
@@ -62,16 +65,17 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
 
   use(candidates: readonly Some[]): void {
     this.#candidates = candidates;
-    const near = Uint32Array.from(candidates.keys()).filter((place) => candidates[place]!.figures[COST] === 1);
-    const weights = (near.length === 0 ? candidates : Array.from(near, (place) => candidates[place]!)).map(({ figures }) => figures[WEIGHT]!);
-    this.#near = near.length === 0 || near.length === candidates.length ? undefined : near;
-    this.#byWeight = weights.some((weight) => weight !== weights[0]) ? new WeightedDraw(weights) : undefined;
+    this.#figures = candidates.map(({ figures }) => figures);
+    const near = nearest(candidates);
+    const firsts = near === undefined ? candidates : Array.from(near, (place) => candidates[place]!);
+    this.#near = near;
+    this.#byWeight = firsts.some(({ figures }) => figures[WEIGHT] !== firsts[0]!.figures[WEIGHT]) ? new WeightedDraw(firsts.map(({ figures }) => figures[WEIGHT]!)) : undefined;
     this.#memory = this.#memory.filter((candidate) => candidates.includes(candidate));
   }
 
   load(candidate: Some, now: Millis): number {
-    this.#load.weigh(candidate.figures, now, this.#loads, 0);
-    return this.#loads[0]! * candidate.figures[COST]!;
+    this.#weighed[0] = candidate.figures;
+    return this.#weigh(1, now)[0]!;
   }
 
   pick({ tried }: PickRequest, room: number, now: Millis): Some | undefined {
@@ -79,36 +83,43 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
     const count = candidates.length;
     if (count < 2) return candidates[0];
     // First who is compared, then how they compare: so the processor waits for those that are far away in memory at one time, not in turn.
-    const compared = this.#compared;
+    const [compared, weighed] = [this.#compared, this.#weighed];
     let among = 0;
     const choices = this.#options.choices();
     const most = Math.min(choices + REDRAWN, count);
     for (let drawn = 0; among < choices && drawn < most; drawn += 1) {
-      const candidate = candidates[this.#draw(drawn, count)]!;
-      if (rank(candidate, tried, room) === 0) compared[among++] = candidate;
+      const index = this.#draw(drawn, count);
+      const [candidate, figures] = [candidates[index]!, this.#figures[index]!];
+      if (rank(candidate, tried, room, figures) !== 0) continue;
+      compared[among] = candidate;
+      weighed[among++] = figures;
     }
     const remembered = Math.min(this.#options.memory(), this.#memory.length);
     for (let place = 0; place < remembered; place += 1) {
       const candidate = this.#memory[place]!;
-      if (rank(candidate, tried, room) === 0) compared[among++] = candidate;
+      if (rank(candidate, tried, room) !== 0) continue;
+      compared[among] = candidate;
+      weighed[among++] = candidate.figures;
     }
     return among < 2 ? this.#ofBestOff(tried, room, now) : this.#least(among, now);
   }
 
   /** Of the first so many that are compared. Of equals the first, as those drawn come before those remembered. */
   #least(among: number, now: Millis): Some {
-    const [compared, loads] = [this.#compared, this.#loads];
+    const loads = this.#weigh(among, now);
     let best = 0;
-    let least = Infinity;
-    for (let place = 0; place < among; place += 1) {
-      const { figures } = compared[place]!;
-      this.#load.weigh(figures, now, loads, 0);
-      const load = loads[0]! * figures[COST]!;
-      if (load >= least) continue;
-      best = place;
-      least = load;
-    }
-    return compared[best]!;
+    for (let place = 1; place < among; place += 1) if (loads[place]! < loads[best]!) best = place;
+    return this.#compared[best]!;
+  }
+
+  /** The first so many of `#weighed`. */
+  #weigh(count: number, now: Millis): Float64Array {
+    const weighed = this.#weighed;
+    if (count > this.#loads.length) this.#loads = new Float64Array(2 * count);
+    const loads = this.#loads;
+    this.#load.weigh(weighed, count, now, loads);
+    for (let place = 0; place < count; place += 1) loads[place]! *= weighed[place]![COST]!;
+    return loads;
   }
 
   succeeded(candidate: Some, now: Millis): void {
@@ -122,14 +133,10 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
 
   #forgetWorst(now: Millis): void {
     const memory = this.#memory;
+    for (let place = 0; place < memory.length; place += 1) this.#weighed[place] = memory[place]!.figures;
+    const loads = this.#weigh(memory.length, now);
     let worst = 0;
-    let most = -Infinity;
-    for (let place = 0; place < memory.length; place += 1) {
-      const load = this.load(memory[place]!, now);
-      if (load < most) continue;
-      worst = place;
-      most = load;
-    }
+    for (let place = 1; place < memory.length; place += 1) if (loads[place]! >= loads[worst]!) worst = place;
     for (let place = worst; place < memory.length - 1; place += 1) memory[place] = memory[place + 1]!;
     memory.pop();
   }
@@ -170,6 +177,16 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
     const b = nth(candidates, this.#draw(1, among), best, tried, room);
     return this.load(a, now) <= this.load(b, now) ? a : b;
   }
+}
+
+/** The places of those that cost least; undefined where that is all of them, or none. */
+function nearest(candidates: readonly Candidate[]): Uint32Array | undefined {
+  let count = 0;
+  for (const { figures } of candidates) if (figures[COST] === 1) count += 1;
+  if (count === 0 || count === candidates.length) return undefined;
+  const near = new Uint32Array(count);
+  for (let place = 0, found = 0; place < candidates.length; place += 1) if (candidates[place]!.figures[COST] === 1) near[found++] = place;
+  return near;
 }
 
 /** The candidate of this rank that has `place` others of it before it. */

@@ -42,16 +42,27 @@ export class PeakEwma implements Load {
     this.#shares = shares;
   }
 
-  weigh(figures: Figures, now: Millis, loads: Float64Array, place: number): void {
-    loads[place] = Math.max(this.latency(figures, now), oldestAge(figures, now)) * this.#shares.pressure(figures, 0);
+  weigh(some: readonly Figures[], count: number, now: Millis, loads: Float64Array): void {
+    const knobs = this.#knobs();
+    const usual = this.#usual(knobs);
+    for (let place = 0; place < count; place += 1) {
+      const figures = some[place]!;
+      // As in `latency`. Of one that was never measured all is long ago, and nothing is left but what is usual.
+      const latency = usual + (figures[LATENCY]! - usual) * weight(figures, now, knobs);
+      loads[place] = Math.max(latency, oldestAge(figures, now)) * this.#shares.pressure(figures, 0);
+    }
   }
 
   latency(figures: Figures, now: Millis): Millis {
     const knobs = this.#knobs();
-    const { latency } = this.#fleet;
-    const usual = latency.known ? latency.value : knobs.initialLatency;
+    const usual = this.#usual(knobs);
     if (!isMeasured(figures)) return usual;
     return usual + (figures[LATENCY]! - usual) * weight(figures, now, knobs);
+  }
+
+  #usual(knobs: PeakEwmaKnobs): Millis {
+    const { latency } = this.#fleet;
+    return latency.known ? latency.value : knobs.initialLatency;
   }
 
   observe(figures: Figures, outcome: Outcome, elapsed: Millis, now: Millis): void {

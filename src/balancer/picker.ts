@@ -44,8 +44,7 @@ export interface Picker<Some extends Candidate = Candidate> {
   succeeded?(candidate: Some, now: Millis): void;
 }
 
-/** 0 is best: tried weighs more than full, and full more than held back. */
-export function rank(candidate: Candidate, tried: Tried, room: number): number {
-  const { figures } = candidate;
+/** 0 is best: tried weighs more than full, and full more than held back. Whoever has its figures at hand need not look for them. */
+export function rank(candidate: Candidate, tried: Tried, room: number, figures = candidate.figures): number {
   return (tried.size !== 0 && tried.has(candidate.key) ? 4 : 0) + (figures[IN_FLIGHT]! >= room ? 2 : 0) + (figures[PHASE]! !== 0 && candidate.heldBack === true ? 1 : 0);
 }

@@ -23,10 +23,12 @@ export function jittered(random: Random, value: number, share: number): number {
  * not for secrets. The same seed gives the same sequence on every machine.
  */
 export function seededRandom(seed: number): Random {
-  let state = seed >>> 0;
+  // In a variable, one beyond 2³¹ would be put on the heap.
+  const states = Uint32Array.of(seed);
   return {
     next() {
-      state = (state + 0x6d2b79f5) >>> 0;
+      const state = (states[0]! + 0x6d2b79f5) >>> 0;
+      states[0] = state;
       let mixed = Math.imul(state ^ (state >>> 15), state | 1);
       mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
       return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;

@@ -7,7 +7,7 @@ export function judged(load: Load, figures: Figures) {
   const loads = new Float64Array(1);
   return {
     load(now: number): number {
-      load.weigh(figures, now, loads, 0);
+      load.weigh([figures], 1, now, loads);
       return loads[0]!;
     },
     latency: (now: number) => load.latency(figures, now),

@@ -187,7 +187,7 @@ describe('predictive, where endpoints report their requests in flight', () => {
     };
     const loads = new Float64Array(1);
     const loadOf = (figures: Figures, now: number) => {
-      predictive.weigh(figures, now, loads, 0);
+      predictive.weigh([figures], 1, now, loads);
       return loads[0]!;
     };
     return { fleet, predictive, loadOf, one: endpoint(), other: endpoint() };
@@ -231,7 +231,7 @@ describe('predictive, where endpoints report their requests in flight', () => {
     weighed.reported(one, 10, NOW);
     predictive.reported(one, 1_000, NOW);
     const loads = new Float64Array(1);
-    weighed.weigh(one, NOW, loads, 0);
+    weighed.weigh([one], 1, NOW, loads);
     expect(loads[0]).toBeLessThan(loadOf(one, NOW) / 10);
   });
 
