@@ -218,10 +218,20 @@ export class RunningCluster {
     return this.cluster.size * this.#deps.knobs().connection.maxPerEndpoint;
   }
 
-  /** Endpoints are found, and connected to. Rejects as `Cluster.ready` does. */
+  /** Endpoints are found, and connected to: those of the subset, which depends on the peers. Rejects as `Cluster.ready` does. */
   async ready(cancellation: Cancellation): Promise<void> {
     await this.cluster.ready(cancellation);
+    await this.#positioned(cancellation);
     await Promise.all(this.cluster.endpoints.map((endpoint) => this.transport.warm(endpoint)));
+  }
+
+  /** Who the peers are is known, or cannot be known in time: endpoints are chosen without it then, and connected to all the same. */
+  async #positioned(cancellation: Cancellation): Promise<void> {
+    const { peers, knobs } = this.#deps;
+    const { subset } = knobs();
+    if (peers === undefined || subset === 'off' || subset.peers === 'off' || this.cluster.size === this.cluster.total) return;
+    await Promise.race([peers.asked(subset.peers), cancelled(cancellation)]);
+    if (cancellation.reason !== undefined && cancellation.reason.code !== 'DEADLINE_EXCEEDED') throw cancellation.reason;
   }
 
   /** Endpoints are to be looked for there. Those that are known stay in use until a new source has answered. */
@@ -277,6 +287,10 @@ export class RunningCluster {
     });
     return watch;
   }
+}
+
+function cancelled(cancellation: Cancellation): Promise<void> {
+  return new Promise((resolve) => cancellation.subscribe({ cancelled: () => resolve() }));
 }
 
 function peersOf(knobs: ServicePolicy['subset'], lists: PeerLists | undefined): PeerView | undefined {

@@ -52,6 +52,60 @@ it('chooses its share of the endpoints among its peers, and says so', async () =
   expect(peers).toEqual([{ name: 'shop-peers.test', own: '10.1.0.7', total: 3, why: undefined }]);
 });
 
+/** Twelve endpoints of which four are chosen; `peers` answers the question who its peers are, or does not. */
+async function warming(peers: (answer: () => void, fail: () => void) => void) {
+  const dns = await startScriptedDns((query) => {
+    const name = query.name.toLowerCase();
+    const of = (addresses: readonly string[]) => query.send(query.reply({ answers: query.type === 'A' ? addresses.map((address) => a(name, address)) : [] }));
+    if (name !== 'shop-peers.test') return of(Array.from({ length: 12 }, (_, number) => `10.0.0.${number + 1}`));
+    peers(() => of(['10.1.0.7', '10.1.0.8', '10.1.0.9']), () => query.send(query.reply({ rcode: 2 })));
+  });
+  closing.push(() => dns.close());
+  vi.stubEnv('POD_IP', '10.1.0.7');
+  const warmed: string[] = [];
+  const mesh = createMeshClient({
+    service: 'shop', instance: 'shop-7d9c6b5f4-x2x9z', nameservers: [dns.address],
+    transport: () => ({ ...nowhereElse, warm: async ({ host }) => void warmed.push(host) }),
+    policy: { version: 1, defaults: { subset: { size: 4, peers: 'shop-peers.test' } }, services: { reviews: { discovery: { dns: 'reviews.test', port: 80 } } } },
+  });
+  closing.push(() => mesh.close({ timeout: 0 }));
+  const chosen = () => mesh.inspect().services[0]!.endpoints.map(({ endpoint }) => endpoint.split(':')[0]!).sort();
+  return { mesh, warmed, chosen };
+}
+
+it('connects to its share of the endpoints though the answer about its peers comes later than theirs', async () => {
+  let found = false;
+  const answers: (() => void)[] = [];
+  const { mesh, warmed, chosen } = await warming((answer) => (found ? answer() : void answers.push(answer)));
+  const ready = mesh.ready();
+  await eventually(() => mesh.inspect().services[0]!.subset.total, (total) => total === 12);
+  const before = chosen();
+  found = true;
+  for (const answer of answers) answer();
+  await ready;
+  expect(mesh.inspect().services[0]!.subset.strategy).toBe('deterministic');
+  expect(warmed.sort()).toEqual(chosen());
+  expect(chosen()).not.toEqual(before);
+});
+
+it('connects to those it has chosen by chance where nobody says who its peers are', async () => {
+  const failing = await warming((_answer, fail) => fail());
+  await failing.mesh.ready();
+  expect(failing.warmed.sort()).toEqual(failing.chosen());
+  const silent = await warming(() => undefined);
+  await silent.mesh.ready(undefined, { timeout: 300 });
+  expect(silent.warmed.sort()).toEqual(silent.chosen());
+  expect(silent.warmed).toHaveLength(4);
+});
+
+it('says that it was closed, where that ends the wait for its peers', async () => {
+  const { mesh, warmed } = await warming(() => undefined);
+  const ready = mesh.ready();
+  await eventually(() => mesh.inspect().services[0]!.subset.total, (total) => total === 12);
+  await Promise.all([expect(ready).rejects.toMatchObject({ code: 'CLIENT_CLOSED' }), mesh.close({ timeout: 0 })]);
+  expect(warmed).toEqual([]);
+});
+
 it('knows its zone and those of the endpoints by the networks of the policy, and follows them', async () => {
   const addresses = ['10.1.0.1', '10.1.0.2', '10.2.0.1', '10.3.0.1'];
   const dns = await startScriptedDns((query) => {

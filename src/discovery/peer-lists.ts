@@ -34,14 +34,12 @@ export class PeerLists {
 
   /** Those of this name; who asks for the first time has them looked for from now on. */
   of(name: string): PeerView {
-    let peers = this.#lists.get(name);
-    if (peers === undefined) {
-      const { clock, random, stub, addresses } = this.#deps;
-      const resolver = resolverFor(sourceOf(name), { clock, random, stub, knobs: () => defaultServicePolicy.discovery });
-      peers = new Peers(name, { clock, resolver, addresses: addresses ?? ownAddresses, changed: (view) => this.#changed(name, view) });
-      this.#lists.set(name, peers);
-    }
-    return peers.view;
+    return this.#list(name).view;
+  }
+
+  /** Resolves when there is an answer about those of this name, or there was none. */
+  asked(name: string): Promise<void> {
+    return this.#list(name).asked;
   }
 
   /** `changed` is called when who counts has changed, in whichever list. Returns the function that ends it. */
@@ -62,6 +60,17 @@ export class PeerLists {
   close(): void {
     for (const peers of this.#lists.values()) peers.close();
     this.#lists.clear();
+  }
+
+  #list(name: string): Peers {
+    let peers = this.#lists.get(name);
+    if (peers === undefined) {
+      const { clock, random, stub, addresses } = this.#deps;
+      const resolver = resolverFor(sourceOf(name), { clock, random, stub, knobs: () => defaultServicePolicy.discovery });
+      peers = new Peers(name, { clock, resolver, addresses: addresses ?? ownAddresses, changed: (view) => this.#changed(name, view) });
+      this.#lists.set(name, peers);
+    }
+    return peers;
   }
 
   #changed(name: string, view: PeerView): void {

@@ -40,6 +40,8 @@ interface Peer {
 }
 
 export class Peers {
+  /** Resolves when the first look-up has an answer or has failed, or nobody asks any more. */
+  readonly asked: Promise<void>;
   readonly #name: string;
   readonly #deps: PeersDeps;
   readonly #watch: Watch;
@@ -47,6 +49,7 @@ export class Peers {
   /** By address. Those that do not count are there. */
   readonly #known = new Map<string, Peer>();
   #answered = false;
+  #hasAsked!: () => void;
   #timer: Timer | undefined;
   #view: PeerView;
 
@@ -54,12 +57,14 @@ export class Peers {
     this.#name = name;
     this.#deps = deps;
     this.#begun = deps.clock.now();
+    this.asked = new Promise((resolve) => (this.#hasAsked = resolve));
     this.#view = { kind: 'unknown', why: `${name} has not answered yet` };
     this.#watch = deps.resolver.watch({
       resolved: ({ endpoints, complete }) => this.#learn(new Map(endpoints.map(({ host, alternate }) => [host, alternate])), complete),
       // What was found before stands, as long as discovery lets it stand.
       failed: (error) => {
         if (!this.#answered) this.#view = { kind: 'unknown', why: error.message };
+        this.#hasAsked();
       },
     });
   }
@@ -71,6 +76,7 @@ export class Peers {
   close(): void {
     this.#watch.close();
     this.#timer?.cancel();
+    this.#hasAsked();
   }
 
   #learn(named: ReadonlyMap<string, string | undefined>, complete: boolean): void {
@@ -87,6 +93,7 @@ export class Peers {
     }
     this.#answered = true;
     this.#settle();
+    this.#hasAsked();
   }
 
   /** Lets those count that have been there for a while, and forgets those that have been gone for as long. */
