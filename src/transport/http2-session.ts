@@ -12,6 +12,7 @@ import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream, ty
 import type { Socket } from 'node:net';
 import type { HttpVersion } from '../core/call.ts';
 import type { Clock, Millis, Timer } from '../core/clock.ts';
+import { MeshError } from '../core/errors.ts';
 import type { OutcomeKind } from '../core/outcome-kind.ts';
 import { http2Headers, rawHeadersOf, type Http2Request } from './http2-request.ts';
 import { NotProcessed } from './transport-errors.ts';
@@ -133,7 +134,7 @@ export class Http2Session {
     this.#idle?.cancel();
     this.#streams += 1;
     this.#session.ref();
-    begun.exchanged = new Exchanged(stream, request, handler, () => this.#lastProcessed, (answered) => this.#ended(handler, answered));
+    begun.exchanged = new Exchanged(stream, request, handler, () => this.#lastProcessed, () => this.#ended(handler), () => this.#ping());
   }
 
   /** What is on it finishes, and no more is begun. Resolves when it is closed. */
@@ -158,11 +159,9 @@ export class Http2Session {
     this.#deps.left();
   }
 
-  /** `answered`: something came back. Where nothing did, and we gave up, the whole connection may be dead, and would swallow everything after it. */
-  #ended(handler: StreamHandler, answered: boolean): void {
+  #ended(handler: StreamHandler): void {
     this.#streams -= 1;
     this.#deps.ended(handler);
-    if (!answered && !this.#session.destroyed) this.#ping();
     if (this.#streams === 0 && this.#leaving) this.#linger();
     else if (this.#streams === 0) this.#rest();
     if (!this.#leaving) this.#deps.freed();
@@ -180,10 +179,17 @@ export class Http2Session {
     this.#idle = this.#deps.clock.after(this.#deps.knobs().keepAlive, () => this.#leave(), 'background');
   }
 
+  /**
+   * Somebody waited in vain: the whole connection may be dead, and would swallow everything after it. Or it broke the protocol: then nghttp2
+   * has said GOAWAY and hears no more of it, node tells nobody, and its streams do not even close when they are closed.
+   */
   #ping(): void {
-    if (this.#pinging !== undefined) return;
+    if (this.#pinging !== undefined || this.#session.destroyed) return;
     const limit = this.#deps.knobs().connectTimeout;
-    this.#pinging = this.#deps.clock.after(limit, () => this.#session.destroy(new Error(`no answer to a ping within ${limit} ms`)), 'background');
+    this.#pinging = this.#deps.clock.after(limit, () => {
+      this.#session.destroy(new Error(`no answer to a ping within ${limit} ms`));
+      this.#socket.destroy();
+    }, 'background');
     this.#session.ping((error) => {
       if (error !== null) return;
       this.#pinging?.cancel();
@@ -196,15 +202,17 @@ export class Http2Session {
 class Exchanged {
   readonly #stream: ClientHttp2Stream;
   readonly #handler: StreamHandler;
+  readonly #inVain: () => void;
   #over = false;
   #answered = false;
   #received = 0;
   #length: number | undefined;
   #trailers: Buffer[] = [];
 
-  constructor(stream: ClientHttp2Stream, { method, body }: Http2Request, handler: StreamHandler, lastProcessed: () => number, ended: (answered: boolean) => void) {
+  constructor(stream: ClientHttp2Stream, { method, body }: Http2Request, handler: StreamHandler, lastProcessed: () => number, ended: () => void, inVain: () => void) {
     this.#stream = stream;
     this.#handler = handler;
+    this.#inVain = inVain;
     let failure: Error | undefined;
     stream.on('headers', (headers, _flags, raw?: string[]) => this.#head(Number(headers[':status']), raw ?? []));
     stream.on('response', (headers, _flags, raw?: string[]) => {
@@ -230,9 +238,8 @@ class Exchanged {
     });
     stream.on('error', (error: Error) => (failure ??= error));
     stream.on('close', () => {
-      const error = this.#broken(failure, lastProcessed());
-      this.#finish(error);
-      ended(this.#answered || error instanceof NotProcessed);
+      this.#finish(this.#broken(failure, lastProcessed()));
+      ended();
     });
     writeBody(stream, body, (error) => {
       failure ??= error;
@@ -243,6 +250,8 @@ class Exchanged {
   giveUp(reason: Error): void {
     this.#finish(reason);
     this.#stream.close(constants.NGHTTP2_CANCEL);
+    // A caller who leaves in the middle of an answer has seen that the connection is alive.
+    if (!this.#answered || (reason instanceof MeshError && reason.outcome !== 'cancelled')) this.#inVain();
   }
 
   #head(status: number, raw: string[]): void {

@@ -17,7 +17,7 @@ import { AGE_JITTER, Connections, type ConnectionsDeps } from './connections.ts'
 import { FailureRow } from './failing-connection.ts';
 import { Http2Session, type StreamHandler } from './http2-session.ts';
 import type { Connector } from './race.ts';
-import { ConnectTimeout } from './transport-errors.ts';
+import { ConnectTimeout, NotProcessed } from './transport-errors.ts';
 
 export interface MultiplexedDeps extends ConnectionsDeps {
   /** Connects and offers both; the socket says what the server chose. */
@@ -158,6 +158,11 @@ export class Multiplexed {
       this.#connecting = undefined;
       if (error !== undefined) return this.#failed(error);
       if (this.#closed) return void session.leave();
+      // Another connection would be told the same, and so would the one after it.
+      if (session.room <= 0) {
+        void session.leave();
+        return this.#failed(new NotProcessed('the server takes no requests'));
+      }
       this.#sessions.push({ session, openedAt: clock.now(), lifetime: jittered(random, 1, AGE_JITTER), madeWith });
       this.#deal();
     });
@@ -169,11 +174,12 @@ export class Multiplexed {
 
   /** There may be room for those that wait. */
   #deal(): void {
-    while (this.#waiting.length > 0) {
-      const session = this.#withRoom();
-      if (session === undefined) return this.#connect();
-      const next = this.#waiting.shift()!;
-      if (!next.handler.over) this.#send(session, next);
+    for (let [next] = this.#waiting; next !== undefined; [next] = this.#waiting) {
+      // Nobody connects for who no longer waits.
+      const session = next.handler.over ? undefined : this.#withRoom();
+      if (session === undefined && !next.handler.over) return this.#connect();
+      this.#waiting.shift();
+      if (session !== undefined) this.#send(session, next);
     }
   }
 
