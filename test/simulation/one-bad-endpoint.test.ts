@@ -1,10 +1,11 @@
 /**
  * One of fifty endpoints is bad in one way or another for six seconds; nobody is ejected and nothing is retried, so what is seen is
- * the choice alone. Round robin gives it its fiftieth, in the same run.
+ * the choice alone, but where it says otherwise. Round robin gives it its fiftieth, in the same run.
  */
 import { describe, expect, it } from 'vitest';
-import { defaultServicePolicy } from '../../src/core/policy.ts';
-import { compare, record, whole, type Played } from './compare.ts';
+import { defaultServicePolicy, type ServicePolicy } from '../../src/core/policy.ts';
+import { compare, record, seeds, whole, type Played } from './compare.ts';
+import { playLayered } from './layered.ts';
 import { badFrom, badUntil, blackHole, oneHung, oneSlow } from './scenarios.ts';
 import { c3 } from './ways/c3.ts';
 import { finaglePeakEwma } from './ways/finagle.ts';
@@ -57,5 +58,22 @@ describe('with one bad endpoint of fifty', () => {
     expect(theirs.line.success.mean).toBeLessThan(0.988);
     // What looks only at latency is drawn to it.
     expect(finagle.line.success.mean).toBeLessThan(theirs.line.success.mean);
+  });
+
+  it('that refuses in half a millisecond, no call is lost with retries of a tenth of all calls, and hardly any is needed (H6)', async () => {
+    // It answers with 500, which is not retried by default. The budget is the default: one retry for ten successes.
+    const { retry } = defaultServicePolicy;
+    expect(retry).toMatchObject({ budget: { perSuccess: 0.1 } });
+    // Whole clients take their time.
+    const scenario = whole ? blackHole : { ...blackHole, duration: badFrom + 1_000 };
+    for (const seed of whole ? seeds : seeds.slice(0, 1)) {
+      const played = (policy: Partial<ServicePolicy>) => playLayered(scenario, { outlier: 'off', circuit: 'off', ...policy }, seed);
+      const [without, withRetries] = [await played({ retry: 'off' }), await played({ retry: { ...retry, on: ['5xx'] } })];
+      expect(without.figures.summary(badFrom, badUntil).success).toBeLessThan(0.9995);
+      expect(withRetries.figures.summary(badFrom, badUntil).success).toBe(1);
+      expect(withRetries.extra).toBeGreaterThan(0);
+      // Of a hundred that the budget would pay for, two are made.
+      expect(withRetries.extra).toBeLessThan(0.002);
+    }
   });
 });
