@@ -40,7 +40,7 @@
 import type { Millis } from '../core/clock.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { PredictiveKnobs } from '../core/balancer-policy.ts';
-import { decay } from './decay.ts';
+import { decay, decayAll } from './decay.ts';
 import { IN_FLIGHT, LATENCY, REPORTED, REPORTED_AT, SENT_SINCE, USUAL_REPORTED, QUEUE, RESTS_UNTIL, SAMPLED_AT, SAMPLES, SLOW_LATENCY, SUCCESS, TRIED_AT, forget, isMeasured, oldestAge, type Figures } from './figures.ts';
 import type { Fleet } from './fleet.ts';
 import { LONGEST_RETRY_AFTER, type Load } from './load.ts';
@@ -70,6 +70,8 @@ export class Predictive implements Load {
   protected readonly shares: Shares;
   readonly #knobs: () => PredictiveKnobs;
   readonly #fleet: Fleet;
+  /** Of one `weigh`; kept, so that a pick allocates nothing. */
+  #decayed = new Float64Array(2 * 16);
 
   /** Knobs are asked for when they are used, so a policy reload is felt at once and forgets nothing. */
   constructor(knobs: () => PredictiveKnobs, fleet: Fleet, shares: Shares) {
@@ -83,12 +85,20 @@ export class Predictive implements Load {
     const usual = this.#usual();
     const { queue: queues, reported: { known: reported } } = this.#fleet;
     const presumed = queues.value;
+    if (this.#decayed.length < 2 * count) this.#decayed = new Float64Array(4 * count);
+    const decayed = this.#decayed;
     for (let place = 0; place < count; place += 1) {
       const figures = some[place]!;
-      // As in `latency`, once more: it is asked for nearly nothing else.
       const elapsed = now - figures[SAMPLED_AT]!;
-      const slow = usual + (figures[SLOW_LATENCY]! - usual) * decay(elapsed / SLOW);
-      const fast = slow + (figures[LATENCY]! - slow) * decay(elapsed / FAST);
+      decayed[2 * place] = elapsed / SLOW;
+      decayed[2 * place + 1] = elapsed / FAST;
+    }
+    decayAll(decayed, 2 * count);
+    for (let place = 0; place < count; place += 1) {
+      const figures = some[place]!;
+      // As in `latency`, once more, with what decays worked out for all at once (decay.ts).
+      const slow = usual + (figures[SLOW_LATENCY]! - usual) * decayed[2 * place]!;
+      const fast = slow + (figures[LATENCY]! - slow) * decayed[2 * place + 1]!;
       const latency = Math.max(fast, oldestAge(figures, now), figures[RESTS_UNTIL]! - now, LEAST_LATENCY);
       const before = isMeasured(figures) ? figures[QUEUE]! : presumed;
       // Where weights differ, what counts is the part of what this process sends.

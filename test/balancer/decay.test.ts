@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { decay } from '../../src/balancer/decay.ts';
+import { decay, decayAll } from '../../src/balancer/decay.ts';
 
 it('is e to the power of −x, never rises, and ends', () => {
   let before = decay(0);
@@ -11,4 +11,10 @@ it('is e to the power of −x, never rises, and ends', () => {
     before = value;
   }
   for (const x of [16, 17, 1e9, Infinity, NaN]) expect(decay(x)).toBe(0);
+});
+
+it('does the same for many, and leaves the others alone', () => {
+  const xs = Float64Array.of(0, 0.3, 20, 0.3);
+  decayAll(xs, 3);
+  expect([...xs]).toEqual([1, decay(0.3), 0, 0.3]);
 });
