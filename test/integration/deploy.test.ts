@@ -1,7 +1,8 @@
 /** deploy/, rendered by kubectl, and every YAML that ships: what is in it has to be what the code expects. */
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
@@ -19,7 +20,7 @@ interface Manifest {
   metadata: { name: string; namespace?: string };
   data: Record<string, string>;
   rules: { apiGroups: string[]; resources: string[]; verbs: string[] }[];
-  spec: { clusterIP: string; ports: { name: string; port: number }[]; template: { spec: { serviceAccountName: string; containers: Container[]; volumes: { name: string; configMap?: { name: string } }[] } } };
+  spec: { clusterIP: string; ports: { name: string; port: number }[]; template: { spec: { serviceAccountName: string; containers: Container[]; volumes: { name: string; configMap?: { name: string }; secret?: { secretName: string } }[] } } };
 }
 
 needs('kubernetes').describe('kubectl kustomize deploy/', () => {
@@ -84,6 +85,50 @@ needs('kubernetes').describe('kubectl kustomize deploy/', () => {
   });
 });
 
+needs('kubernetes').describe('kubectl kustomize with the component deploy/mutual-tls', () => {
+  let plain: Manifest[];
+  let mutual: Manifest[];
+  const render = async (folder: string): Promise<Manifest[]> => parseAllDocuments((await run(program('kubectl'), ['kustomize', folder])).stdout).map((document) => document.toJS() as Manifest);
+  const only = (manifests: Manifest[], kind: string): Manifest => manifests.find((manifest) => manifest.kind === kind)!;
+
+  beforeAll(async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'inmesh-deploy-'));
+    cpSync(`${root}/deploy`, join(folder, 'deploy'), { recursive: true });
+    mkdirSync(join(folder, 'shop'));
+    // As the component's own comment has it.
+    const lines = read('deploy/mutual-tls/kustomization.yaml').split('\n').filter((line) => /^# {3}(?:resources|components):/.test(line));
+    expect(lines).toHaveLength(2);
+    writeFileSync(join(folder, 'shop', 'kustomization.yaml'), lines.map((line) => line.slice(4)).join('\n'));
+    [plain, mutual] = [await render(join(folder, 'deploy')), await render(join(folder, 'shop'))];
+    rmSync(folder, { recursive: true });
+  });
+
+  it('has the same services, under a policy in which both sides prove who they are', () => {
+    expect(mutual.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual(plain.map(({ kind, metadata }) => `${kind} ${metadata.name}`));
+    const text = only(mutual, 'ConfigMap').data['policy.yaml']!;
+    const parsed = parsePolicy(text, 'policy.yaml', {});
+    expect(parsed).toMatchObject({ warnings: [] });
+    const { policy } = parsed as Extract<typeof parsed, { policy: unknown }>;
+    for (const [name, service] of policy.services) {
+      expect(service.policy.tls).toMatchObject({ mode: 'mutual', spiffeIds: [`spiffe://cluster.local/ns/default/sa/${name}`] });
+    }
+    // Nothing else differs from the plain one.
+    const { tls: _, ...defaults } = (parse(text) as { defaults: Record<string, unknown> }).defaults;
+    const services = Object.fromEntries(Object.entries((parse(text) as { services: Record<string, object> }).services).map(([name, { tls: __, ...rest }]: [string, { tls?: unknown }]) => [name, rest]));
+    expect({ version: 1, defaults, services }).toEqual(parse(only(plain, 'ConfigMap').data['policy.yaml']!));
+  });
+
+  it('mounts the secret as a folder, read-only, where the policy has its files, beside what was there', () => {
+    const { tls } = (parse(only(mutual, 'ConfigMap').data['policy.yaml']!) as { defaults: { tls: Record<'ca' | 'cert' | 'key', string> } }).defaults;
+    const [before, after] = [plain, mutual].map((manifests) => only(manifests, 'Deployment').spec.template.spec);
+    const [mount, ...mounts] = after!.containers[0]!.volumeMounts;
+    expect(mount).toEqual({ name: 'mesh-tls', mountPath: dirname(tls.ca), readOnly: true });
+    expect([tls.ca, tls.cert, tls.key]).toEqual(['ca.crt', 'tls.crt', 'tls.key'].map((name) => `${mount!.mountPath}/${name}`));
+    expect(mounts).toEqual(before!.containers[0]!.volumeMounts);
+    expect(after!.volumes).toEqual([{ name: 'mesh-tls', secret: { secretName: 'productpage-mesh-tls' } }, ...before!.volumes]);
+  });
+});
+
 // Rules for Prometheus are its own promtool's to check (prometheus.test.ts).
 it('inmesh validate finds nothing wrong with any policy and any manifest that ships', async () => {
   await run(process.execPath, [`${root}/scripts/build-if-stale.mjs`]);
@@ -91,7 +136,7 @@ it('inmesh validate finds nothing wrong with any policy and any manifest that sh
   expect(files.length).toBeGreaterThan(5);
   const { stdout } = await run(process.execPath, [`${root}/dist/cli/main.js`, 'validate', '--strict', ...files], { cwd: root });
   expect(stdout.trim().split('\n')).toHaveLength(files.length);
-  expect(stdout).toContain('deploy/policy.yaml: valid');
+  for (const name of ['deploy/policy.yaml', 'deploy/mutual-tls/policy.yaml']) expect(stdout).toContain(`${name}: valid`);
 }, 120_000);
 
 it('the pipeline in docs/kubernetes.md runs a command that exists', () => {
