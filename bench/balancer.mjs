@@ -1,7 +1,7 @@
 /**
  * What it costs to choose an endpoint, and to learn that endpoints changed.
  *
- *     npm run bench:balancer [-- --rounds 15]
+ *     npm run bench:balancer [-- --rounds 15 --candidates 50]
  *
  * Each kind of balancer with 10, 1,000 and 10,000 candidates, all of which are known, most of them with something in flight. `pick` is the choice
  * alone, `attempt` the choice, its beginning and its end; `B` is what one leaves on the heap. Figures are medians, with the least and the most. Then a new
@@ -18,7 +18,7 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 import { build } from 'tsup';
 
-const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '15' }, only: { type: 'string' } } });
+const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '15' }, only: { type: 'string' }, candidates: { type: 'string' } } });
 const rounds = Number(options.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds: ${options.rounds} (expected: a whole number from 1)`);
 const picks = 20_000;
@@ -35,7 +35,7 @@ if (options.only === undefined) {
   console.log(`Node ${process.version}, ${rounds} rounds of ${picks} each, a process for each kind; median (min–max)\n`);
   console.log('| balancer | candidates | pick ns | B | attempt ns | B |\n|---|---:|---:|---:|---:|---:|');
   for (const only of [...balancerTypes, 'cluster']) {
-    const { status } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), '--only', only, '--rounds', String(rounds)], { stdio: 'inherit' });
+    const { status } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), '--only', only, '--rounds', String(rounds), ...(options.candidates === undefined ? [] : ['--candidates', options.candidates])], { stdio: 'inherit' });
     if (status !== 0) throw new Error(`${only}: exited with ${status}`);
   }
   process.exit(0);
@@ -71,7 +71,8 @@ function known(type, count) {
   return { made, known: nodes.size / keys.size };
 }
 
-const counts = [10, 1_000, 10_000];
+if (options.candidates !== undefined && !/^[1-9]\d{0,4}$/.test(options.candidates)) throw new Error(`--candidates: ${options.candidates} (expected: a whole number from 1 to 99,999)`);
+const counts = options.candidates === undefined ? [10, 1_000, 10_000] : [Number(options.candidates)];
 const cases = options.only === 'cluster' ? [] : counts.map((count) => ({ type: options.only, count, ...known(options.only, count), pick: [], pickBytes: [], attempt: [], attemptBytes: [] }));
 
 let found = 0;
