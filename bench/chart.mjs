@@ -3,7 +3,7 @@ import { spread } from './harness/numbers.mjs';
 import { labelOf, yardstickName } from './sections.mjs';
 
 const ROW = 22;
-const LABELS = 390;
+const LABELS = 470;
 const BARS = 330;
 const WIDTH = LABELS + BARS + 90;
 const TOP = 44;
