@@ -81,6 +81,14 @@ describe('a server that sends', () => {
     expect(await get(meshOf(server))).toMatchObject({ code: 'CONNECTION_RESET', outcome: 'failure' });
   });
 
+  it('1xx by the hundred has its first sixteen kept, and its answer', async () => {
+    const hints = 'HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n'.repeat(200);
+    const server = await serve((socket) => void socket.write(`${hints}HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfine`));
+    let told = 0;
+    const { body } = await meshOf(server).request('http://reviews/', { onInfo: () => (told += 1) });
+    expect([await body.text(), told]).toEqual(['fine', 16]);
+  });
+
   it('1xx for ever has as long as an attempt has, and costs no memory', async () => {
     const server = await serve((socket) => void pour(socket, `HTTP/1.1 103 Early Hints\r\nlink: </${'a'.repeat(500)}>\r\n\r\n`, 1024 * MB));
     const mesh = meshOf(server);
