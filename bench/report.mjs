@@ -76,6 +76,7 @@ export function tables({ inFlight, openLoop, uneven, allocation, memory, startUp
   if (streams !== undefined) parts.push(`### Long bodies\n\n${streamTable(streams)}`);
   if (memory !== undefined && startUp !== undefined) {
     parts.push(`### Start and memory\n\n| | |\n|---|---:|\n| \`import 'undici'\` | ${written(startUp.undici, 0)} ms |\n| \`import 'inmesh'\` | ${written(startUp.inmesh, 0)} ms |\n`
+      + `| … and \`createMeshClient()\`, no policy | ${written(startUp.none, 0)} ms |\n| … and \`createMeshClient({ policy })\`, of a file (examples/policy.yaml) | ${written(startUp.file, 0)} ms |\n`
       + `| memory of a process that has imported inmesh, over bare Node | ${written(memory.imported, 0)} MB |\n| … that has called 500 services with 20 endpoints each | ${written(memory.services, 0)} MB |\n`
       + `| of which in the heap, beyond the import | ${written(memory.heap, 0)} MB |`);
   }

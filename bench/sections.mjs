@@ -121,17 +121,15 @@ export async function idleMemory({ processes }, { rounds }) {
   return { imported: spread(over.imported), services: spread(over[500]), heap: spread(over.heap) };
 }
 
-/** Milliseconds. */
-export async function startUp({ processes }, { rounds }) {
-  const took = { undici: [], inmesh: [], beyond: [] };
+/** Milliseconds. `policy`: the file that a client is made of. */
+export async function startUp({ processes }, { rounds, policy }) {
+  const took = { undici: [], inmesh: [], beyond: [], none: [], file: [] };
   for (let round = 0; round < rounds; round += 1) {
-    const of = async (name) => (await processes.script('scripts/start-up.mjs', [name])).milliseconds;
-    const [undici, inmesh] = [await of('undici'), await of('inmesh')];
-    took.undici.push(undici);
-    took.inmesh.push(inmesh);
-    took.beyond.push(inmesh - undici);
+    const of = async (what) => (await processes.script('scripts/start-up.mjs', [what, policy])).milliseconds;
+    for (const what of ['undici', 'inmesh', 'none', 'file']) took[what].push(await of(what));
+    took.beyond.push(took.inmesh.at(-1) - took.undici.at(-1));
   }
-  return { undici: spread(took.undici), inmesh: spread(took.inmesh), beyond: spread(took.beyond) };
+  return Object.fromEntries(Object.entries(took).map(([what, milliseconds]) => [what, spread(milliseconds)]));
 }
 
 /** Megabytes per second, and by how many the process grew. */

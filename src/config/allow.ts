@@ -1,11 +1,11 @@
 /**
  * `allow` of a service: who may call it, for what. Judged by its server half; server/allow-list.ts has the meaning.
  */
-import * as z from 'zod';
 import type { AllowRule } from '../core/inbound-policy.ts';
 import { parseSpiffePattern } from '../core/spiffe-id.ts';
 import { given, list, mapping, needed, text } from './knob.ts';
 import type { Kind } from './knob.ts';
+import { zod } from './zod.ts';
 
 const mostRules = 1000;
 
@@ -22,8 +22,8 @@ export function allowRules(method: Kind<string, string>) {
     paths: given(list(path, 1), 'Which paths, as they are sent; `/orders/*` is all that is below `/orders/`. Left out: all.'),
   });
   const expected = `${id.expected}; or a mapping of id, methods, paths`;
-  return z
-    .array(z.union([id.schema.transform((who) => ({ id: who })), rule], { error: (issue) => (typeof issue.input === 'string' ? id.expected : expected) }), { error: () => `list of ${expected}` })
+  return zod()
+    .array(zod().union([id.schema.transform((who) => ({ id: who })), rule], { error: (issue) => (typeof issue.input === 'string' ? id.expected : expected) }), { error: () => `list of ${expected}` })
     .max(mostRules, { error: () => `at most ${mostRules} rules` })
     .meta({ description: 'Who may call this service; its server half (`inmesh/server`) turns everybody else away with 403. Left out: everybody may. An empty list: nobody.' })
     .optional();

@@ -4,11 +4,11 @@
  * Knobs of all types may stand in one mapping as far as its shape goes, so that a service inherits key by key whatever its type; what
  * the type does not ask for is refused by contradictions.ts.
  */
-import * as z from 'zod';
 import type { Millis } from '../core/clock.ts';
 import { balancerTypes } from '../core/balancer-policy.ts';
 import { defaultServicePolicy } from '../core/policy.ts';
 import { integer, knob, mapping, number, oneOf, orOff, text, token, type Kind } from './knob.ts';
+import { zod } from './zod.ts';
 
 const HOUR = 3_600_000;
 const core = defaultServicePolicy.balancer;
@@ -31,8 +31,8 @@ export function balancer(time: (least: Millis, most: Millis) => Kind<Millis, str
     boundedLoad: knob(orOff(number(1.05, 100)), core.boundedLoad, '`hash`: so many times its part of all requests in flight an endpoint may have before its keys spill over to the next in their order.'),
   };
   const expected = `${balancerTypes.join(', ')}, or a mapping of ${Object.keys(knobs).join(', ')}`;
-  return z
-    .union([z.enum(balancerTypes).transform((type) => ({ type })), mapping(knobs)], { error: () => expected })
+  return zod()
+    .union([zod().enum(balancerTypes).transform((type) => ({ type })), mapping(knobs)], { error: () => expected })
     .meta({ description: `Which endpoint gets the next attempt. A name alone, \`${core.type}\`, is enough.` })
     .optional();
 }

@@ -5,7 +5,8 @@
  * How often to look (`refresh` and the like) belongs to the service, whose mapping has these keys beside the others. A list
  * has no place for them: it inherits.
  */
-import * as z from 'zod';
+import type * as z from 'zod';
+import { lazily } from '../core/lazily.ts';
 import type { DiscoverySource, LookupSource } from '../core/policy.ts';
 import { isDnsName, parseAddress } from './address.ts';
 import type { Address } from './address.ts';
@@ -15,6 +16,7 @@ import type { Path, ProblemList } from './problem.ts';
 import { describeAt } from './schema-problems.ts';
 import { isMap } from './source.ts';
 import type { PolicySource } from './source.ts';
+import { zod } from './zod.ts';
 
 /** The keys of which a mapping has one. */
 const sourceNames = ['srv', 'dns', 'endpoints', 'file', 'kubernetes'] as const;
@@ -33,7 +35,7 @@ const portName = /^(?=.*[a-z])[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 export const versionName = label;
 const versionNameExpected = 'version name: lower-case letters, digits and "-", a letter or digit first and last, at most 63';
 
-const sourceKeys = {
+const sourceKeys = lazily(() => ({
   srv: given(dnsName(), 'SRV record that names hosts and ports: `_http._tcp.reviews.default.svc.cluster.local`.'),
   dns: given(dnsName(), 'Name whose A and AAAA records are the endpoints; needs `port`.'),
   port: given(integer(1, 65535), 'Port of the addresses that `dns` names.'),
@@ -50,7 +52,7 @@ const sourceKeys = {
     },
     'EndpointSlices of a Kubernetes Service, listed and watched at the API server.',
   ).optional(),
-};
+}));
 
 /** What of the rules below JSON Schema can say. */
 const together = {
@@ -60,34 +62,34 @@ const together = {
 const oneOfThem = { anyOf: sourceNames.map((name) => ({ required: [name] })) };
 
 /** One place to look, and no other keys. */
-const sourceSchema = mapping(sourceKeys).meta({ ...together, ...oneOfThem });
+const sourceSchema = lazily(() => mapping(sourceKeys()).meta({ ...together, ...oneOfThem }));
 const chainExpected = `a list of at least ${leastLinks} sources`;
-const chainSchema = z.array(sourceSchema, { error: () => chainExpected }).min(leastLinks, { error: () => chainExpected });
+const chainSchema = lazily(() => zod().array(sourceSchema(), { error: () => chainExpected }).min(leastLinks, { error: () => chainExpected }));
 
 /** `discovery` of a service; `refreshing` are the keys that say how often to look. */
 export function serviceDiscovery<Shape extends z.core.$ZodLooseShape>(refreshing: Shape) {
-  const keys = { ...sourceKeys, ...refreshing };
+  const keys = { ...sourceKeys(), ...refreshing };
   const expected = `a mapping of ${Object.keys(keys).join(', ')}, or ${chainExpected}`;
-  return z
-    .union([mapping(keys).meta(together), chainSchema], { error: () => expected })
+  return zod()
+    .union([mapping(keys).meta(together), chainSchema()], { error: () => expected })
     .meta({ description: `Where endpoints are found: one of ${sourceNamesText}, or a list of sources, of which the first that answers counts.` })
     .optional();
 }
 
 /** `versions` of a service. */
 export function serviceVersions() {
-  const discovery = z
-    .union([sourceSchema, chainSchema], { error: () => `a mapping of ${Object.keys(sourceKeys).join(', ')}, or ${chainExpected}` })
+  const discovery = zod()
+    .union([sourceSchema(), chainSchema()], { error: () => `a mapping of ${Object.keys(sourceKeys()).join(', ')}, or ${chainExpected}` })
     .meta({ description: 'Where its endpoints are found: a source or a list of sources, as for a service.' });
   const expected = 'a mapping from version names to their discovery, at least 1';
-  return z
-    .record(z.string().regex(versionName, { error: () => versionNameExpected }), mapping({ discovery }), { error: () => expected })
+  return zod()
+    .record(zod().string().regex(versionName, { error: () => versionNameExpected }), mapping({ discovery }), { error: () => expected })
     .refine((versions) => Object.keys(versions).length > 0, { error: () => expected })
     .meta({ minProperties: 1, description: 'Groups of its endpoints, by name, such as `v1` and `v2`. A service without a source of its own has those of all its versions.' })
     .optional();
 }
 
-type CheckedSource = z.output<typeof sourceSchema>;
+type CheckedSource = z.output<ReturnType<typeof sourceSchema>>;
 export type CheckedDiscovery = CheckedSource | readonly CheckedSource[];
 
 /** Undefined where none is named. Only of what the schema accepted. */
@@ -102,7 +104,7 @@ export function discoverySource(written: CheckedDiscovery): LookupSource | undef
 }
 
 /** The keys of a service's `discovery` that say how often to look, without those that say where. */
-export function refreshingOf<Written extends CheckedSource>(written: Written | readonly CheckedSource[] | undefined): Omit<Written, keyof typeof sourceKeys> | undefined {
+export function refreshingOf<Written extends CheckedSource>(written: Written | readonly CheckedSource[] | undefined): Omit<Written, keyof ReturnType<typeof sourceKeys>> | undefined {
   if (written === undefined || isList(written)) return undefined;
   const { srv: _srv, dns: _dns, port: _port, endpoints: _endpoints, file: _file, kubernetes: _kubernetes, ...refreshing } = written;
   return refreshing;
@@ -150,7 +152,7 @@ function kubernetesPort(): Kind<string | number, string | number> {
   const expected = 'integer 1–65535, or port name: lower-case letters, digits and "-", at least one letter, at most 63';
   const error = { error: () => expected };
   const name = text((value) => portName.test(value), expected, portName.source);
-  return { schema: z.union([z.int(error).min(1, error).max(65535, error), name.schema], error), expected, write: (value) => value };
+  return { schema: zod().union([zod().int(error).min(1, error).max(65535, error), name.schema], error), expected, write: (value) => value };
 }
 
 /** Only of what the schema accepted. */

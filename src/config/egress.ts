@@ -4,7 +4,7 @@ import { addressKinds } from '../core/egress-knobs.ts';
 import { defaultPolicy } from '../core/policy.ts';
 import type { Kind } from './knob.ts';
 import { integer, knob, list, mapping, text } from './knob.ts';
-import * as z from 'zod';
+import { zod } from './zod.ts';
 
 const { egress } = defaultPolicy;
 
@@ -23,7 +23,7 @@ export function egressKnobs() {
 function anyOr<Out, In>(kind: Kind<Out, In>): Kind<Out | 'any', In | 'any'> {
   const expected = `any, or ${kind.expected}`;
   return {
-    schema: z.union([z.literal('any'), kind.schema], { error: () => expected }),
+    schema: zod().union([zod().literal('any'), kind.schema], { error: () => expected }),
     expected,
     write: (value) => (value === 'any' ? value : kind.write(value)),
   };

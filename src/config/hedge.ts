@@ -1,12 +1,13 @@
 /**
  * `hedge`: off, or when another attempt is sent beside one that takes long.
  */
-import * as z from 'zod';
+import type * as z from 'zod';
 import type { Millis } from '../core/clock.ts';
 import { onceSwitchedOn } from '../core/policy.ts';
 import type { HedgeDelay } from '../core/policy.ts';
 import { integer, knob, oneOf, share, switchable } from './knob.ts';
 import type { Kind } from './knob.ts';
+import { zod } from './zod.ts';
 
 const { hedge } = onceSwitchedOn;
 
@@ -29,7 +30,7 @@ export function hedging(time: (least: Millis, most: Millis) => Kind<Millis, stri
 function hedgeDelay(duration: Kind<Millis, string | number>): Kind<HedgeDelay, string | number> {
   const expected = `auto, a percentile p50–p99.9, or ${duration.expected}`;
   const error = { error: () => expected };
-  const measured = z.union([z.literal('auto', error), z.string(error).regex(percentile, error)], error);
-  const schema = z.union([measured, duration.schema], error) as z.ZodType<HedgeDelay, string | number>;
+  const measured = zod().union([zod().literal('auto', error), zod().string(error).regex(percentile, error)], error);
+  const schema = zod().union([measured, duration.schema], error) as z.ZodType<HedgeDelay, string | number>;
   return { schema, expected, write: (value) => (typeof value === 'number' ? duration.write(value) : value) };
 }

@@ -1,14 +1,14 @@
 /**
  * `inbound`: what a service believes of the requests that it serves, and what it says of itself.
  */
-import * as z from 'zod';
 import { admissionOnceOn, defaultInbound } from '../core/inbound-policy.ts';
 import { isIP } from 'node:net';
 import { flag, integer, knob, list, mapping, number, oneOf, text } from './knob.ts';
+import { zod } from './zod.ts';
 
 const { honour } = defaultInbound;
 
-const block = text(isBlock, 'IP address or CIDR block, such as 10.0.0.7 or 10.0.0.0/8', '^[0-9A-Fa-f:.]+(/\\d{1,3})?$');
+const block = () => text(isBlock, 'IP address or CIDR block, such as 10.0.0.7 or 10.0.0.0/8', '^[0-9A-Fa-f:.]+(/\\d{1,3})?$');
 
 export function inboundKnobs() {
   return mapping(
@@ -22,11 +22,11 @@ export function inboundKnobs() {
         },
         'Which headers of a request are believed. At the edge of the mesh they come from strangers.',
       ).optional(),
-      admission: z
+      admission: zod()
         .union(
           [
-            z.enum(['off']),
-            z.enum(['gradient', 'aimd']).transform((type) => ({ type })),
+            zod().enum(['off']),
+            zod().enum(['gradient', 'aimd']).transform((type) => ({ type })),
             mapping({
               type: knob(oneOf('gradient', 'aimd'), admissionOnceOn.type, '`gradient`: by how much slower answers get; `aimd`: by what times out.'),
               min: knob(integer(1, 100_000), admissionOnceOn.min, 'It never falls below this …'),
@@ -42,7 +42,7 @@ export function inboundKnobs() {
         .optional(),
       loadReport: knob(flag(), defaultInbound.loadReport, 'Say in every response how busy this process is, as `endpoint-load-metrics`.'),
       authorization: knob(oneOf('enforce', 'observe'), defaultInbound.authorization, '`observe`: report whom `allow` does not name, and let him in.'),
-      forwardedFrom: knob(list(block, 0), defaultInbound.forwardedFrom, 'Proxies that end TLS in front, and whose `x-forwarded-client-cert` says who the caller is. From anybody else that header counts for nothing.'),
+      forwardedFrom: knob(list(block(), 0), defaultInbound.forwardedFrom, 'Proxies that end TLS in front, and whose `x-forwarded-client-cert` says who the caller is. From anybody else that header counts for nothing.'),
     },
     'What the server half of this service (`inmesh/server`) believes of a request, and says of itself. Its callers read past it.',
   ).optional();

@@ -1,9 +1,9 @@
 /**
  * The policy file's JSON Schema (2020-12), for editors and CI; from the same zod schema that checks the file.
  */
-import * as z from 'zod';
 import { defaultKeyword, expectedKeyword } from './knob.ts';
 import { policySchema } from './schema.ts';
+import { zod } from './zod.ts';
 
 interface Node {
   [keyword: string]: unknown;
@@ -11,7 +11,7 @@ interface Node {
 
 /** A plain object; the build writes it to `policy.schema.json`. */
 export function policyJsonSchema(): object {
-  const schema = z.toJSONSchema(policySchema('file'), { target: 'draft-2020-12', io: 'input' }) as Node;
+  const schema = zod().toJSONSchema(policySchema('file'), { target: 'draft-2020-12', io: 'input' }) as Node;
   finish(schema);
   return {
     $schema: schema.$schema,

@@ -3,13 +3,14 @@
  * what is expected; JSON Schema and docs say the same words. The default is shown as its writer would write it, taken from
  * core/policy.ts; it is *not* filled in here, since a service inherits before the defaults do.
  */
-import * as z from 'zod';
+import type * as z from 'zod';
 import type { Millis } from '../core/clock.ts';
 import { parseAddress } from './address.ts';
 import { durationPattern, formatDuration, parseDuration } from './duration.ts';
 import { formatRate, parseRate, ratePattern } from './rate.ts';
 import { formatShare, parseShare, sharePattern } from './share.ts';
 import { formatSize, parseSize, sizePattern } from './size.ts';
+import { zod } from './zod.ts';
 
 /** How a value is checked, and how a value of core is written in the file. */
 export interface Kind<Out, In> {
@@ -42,14 +43,14 @@ export function needed<Out, In>(kind: Kind<Out, In>, meaning: string) {
 export function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape, meaning?: string) {
   const keys = Object.keys(shape).join(', ');
   // For an unknown key the message is the list of known ones, from which the suggestion is made.
-  const schema = z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? keys : mappingExpected(shape)) });
+  const schema = zod().strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? keys : mappingExpected(shape)) });
   return meaning === undefined ? schema : schema.meta({ description: meaning });
 }
 
 /** A mechanism's mapping, or `off`. */
 export function switchable<Shape extends z.core.$ZodLooseShape>(shape: Shape, meaning: string) {
   const expected = `off, or ${mappingExpected(shape)}`;
-  return z.union([z.literal('off'), mapping(shape)], { error: () => expected }).meta({ description: meaning }).optional();
+  return zod().union([zod().literal('off'), mapping(shape)], { error: () => expected }).meta({ description: meaning }).optional();
 }
 
 function mappingExpected(shape: z.core.$ZodLooseShape): string {
@@ -62,7 +63,7 @@ function written<Out, In>(input: z.ZodType<In, In>, parse: (value: In) => Out | 
     const parsed = parse(value);
     if (parsed !== undefined) return parsed;
     context.issues.push({ code: 'custom', message: expected, input: value });
-    return z.NEVER;
+    return zod().NEVER;
   });
   return pattern === undefined ? schema : schema.meta({ pattern });
 }
@@ -75,54 +76,54 @@ function within<Value extends number>(value: Value | undefined, least: number, m
 export function duration(bare: boolean, least: Millis, most: Millis): Kind<Millis, string | number> {
   const expected = `duration ${formatDuration(least)}–${formatDuration(most)}, with its unit ms, s, m or h`;
   const error = { error: () => expected };
-  const input = bare ? z.union([z.string(), z.number()], error) : z.string(error);
+  const input = bare ? zod().union([zod().string(), zod().number()], error) : zod().string(error);
   const schema = written(input as z.ZodType<string | number, string | number>, (value) => within(parseDuration(value), least, most), expected, durationPattern);
   return { schema, expected, write: formatDuration };
 }
 
 export function share(): Kind<number, string> {
   const expected = 'share 0%–100%';
-  return { schema: written(z.string({ error: () => expected }), parseShare, expected, sharePattern), expected, write: formatShare };
+  return { schema: written(zod().string({ error: () => expected }), parseShare, expected, sharePattern), expected, write: formatShare };
 }
 
 export function size(least: number, most: number): Kind<number, string> {
   const expected = `size ${formatSize(least)}–${formatSize(most)}, with its unit B, KiB, MiB, KB or MB`;
-  const schema = written(z.string({ error: () => expected }), (text) => within(parseSize(text), least, most), expected, sizePattern);
+  const schema = written(zod().string({ error: () => expected }), (text) => within(parseSize(text), least, most), expected, sizePattern);
   return { schema, expected, write: formatSize };
 }
 
 export function rate(): Kind<number, string> {
   const expected = 'rate such as 100/s, 6000/m or 10/h';
-  return { schema: written(z.string({ error: () => expected }), parseRate, expected, ratePattern), expected, write: formatRate };
+  return { schema: written(zod().string({ error: () => expected }), parseRate, expected, ratePattern), expected, write: formatRate };
 }
 
 export function integer(least: number, most: number): Kind<number, number> {
   const expected = `integer ${least}–${most}`;
   const error = { error: () => expected };
-  return { schema: z.int(error).min(least, error).max(most, error), expected, write: (value) => value };
+  return { schema: zod().int(error).min(least, error).max(most, error), expected, write: (value) => value };
 }
 
 export function number(least: number, most: number): Kind<number, number> {
   const expected = `number ${least}–${most}`;
   const error = { error: () => expected };
-  return { schema: z.number(error).min(least, error).max(most, error), expected, write: (value) => value };
+  return { schema: zod().number(error).min(least, error).max(most, error), expected, write: (value) => value };
 }
 
 export function flag(): Kind<boolean, boolean> {
   const expected = 'true or false';
-  return { schema: z.boolean({ error: () => expected }), expected, write: (value) => value };
+  return { schema: zod().boolean({ error: () => expected }), expected, write: (value) => value };
 }
 
 export function oneOf<const Word extends string>(...words: readonly Word[]): Kind<Word, Word> {
   const expected = words.length === 1 ? (words[0] as string) : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
-  return { schema: z.enum(words, { error: () => expected }), expected, write: (value) => value };
+  return { schema: zod().enum(words, { error: () => expected }), expected, write: (value) => value };
 }
 
 /** The value, or `off`. */
 export function orOff<Out, In>(kind: Kind<Out, In>): Kind<Out | 'off', In | 'off'> {
   const expected = `off, or ${kind.expected}`;
   return {
-    schema: z.union([z.literal('off'), kind.schema], { error: () => expected }),
+    schema: zod().union([zod().literal('off'), kind.schema], { error: () => expected }),
     expected,
     write: (value) => (value === 'off' ? value : kind.write(value)),
   };
@@ -132,7 +133,7 @@ export function orOff<Out, In>(kind: Kind<Out, In>): Kind<Out | 'off', In | 'off
 export function list<Out extends string | number, In>(item: Kind<Out, In>, least: number): Kind<readonly Out[], In[]> {
   const expected = `list of ${item.expected}`;
   const error = { error: () => (least === 0 ? expected : `${expected}, at least ${least}`) };
-  const schema = z
+  const schema = zod()
     .array(item.schema, error)
     .min(least, error)
     .superRefine((items, context) => {
@@ -151,7 +152,7 @@ export const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/;
 
 /** A text that `accepts` says yes to, as it is. */
 export function text(accepts: (text: string) => boolean, expected: string, pattern?: string): Kind<string, string> {
-  const schema = written(z.string({ error: () => expected }), (value) => (accepts(value) ? value : undefined), expected, pattern);
+  const schema = written(zod().string({ error: () => expected }), (value) => (accepts(value) ? value : undefined), expected, pattern);
   return { schema, expected, write: (value) => value };
 }
 

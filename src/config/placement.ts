@@ -1,11 +1,11 @@
 /**
  * How much an endpoint gets for other reasons than its load: `slowStart`, `locality`, and the table `zones`.
  */
-import * as z from 'zod';
 import type { Millis } from '../core/clock.ts';
 import { defaultServicePolicy, localityPreferences } from '../core/policy.ts';
 import { networkOf } from '../core/zones.ts';
 import { knob, number, oneOf, share, switchable, text, type Kind } from './knob.ts';
+import { zod } from './zod.ts';
 
 const HOUR = 3_600_000;
 const core = defaultServicePolicy;
@@ -34,11 +34,11 @@ export function locality() {
 }
 
 const networkExpected = 'a network such as 10.1.0.0/16 or fd00:1::/32, with no bits set beyond its prefix';
-const zone = text((value) => /^[A-Za-z0-9][-A-Za-z0-9_.]{0,62}$/.test(value), 'name of a zone: letters, digits, "-", "_" and "."', '^[A-Za-z0-9][-A-Za-z0-9_.]*$');
+const zone = () => text((value) => /^[A-Za-z0-9][-A-Za-z0-9_.]{0,62}$/.test(value), 'name of a zone: letters, digits, "-", "_" and "."', '^[A-Za-z0-9][-A-Za-z0-9_.]*$');
 
 export function zones() {
-  return z
-    .record(z.string().refine((cidr) => networkOf(cidr) !== undefined, { error: () => networkExpected }), zone.schema, { error: () => 'a mapping from networks to their zones' })
+  return zod()
+    .record(zod().string().refine((cidr) => networkOf(cidr) !== undefined, { error: () => networkExpected }), zone().schema, { error: () => 'a mapping from networks to their zones' })
     .superRefine((table, context) => {
       const seen = new Map<string, string>();
       for (const cidr of Object.keys(table)) {

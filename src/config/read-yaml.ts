@@ -6,17 +6,18 @@
  * Duplicate keys are looked for here, because the parser's own search compares all pairs; aliases are followed here, because
  * its count of them comes after the damage.
  */
-import { Composer, isAlias, isMap as isYamlMap, isScalar, isSeq, LineCounter, Parser, Scalar } from 'yaml';
-import type { Alias, Document, Node, Pair, YAMLMap, YAMLParseError, YAMLSeq } from 'yaml';
+import type { Alias, Composer, Document, LineCounter, Node, Pair, Scalar, YAMLMap, YAMLParseError, YAMLSeq } from 'yaml';
 import { expandEnvironment, hasReference, scalarOf } from './environment.ts';
 import type { Path, PathKey, Position, ProblemList } from './problem.ts';
 import { quote } from './problem.ts';
 import type { Data, DataMap, Entry } from './source.ts';
 import { deepest, isReservedKey, mostValues, PolicySource, reservedKeyExpected } from './source.ts';
 import { lexWithinLimits } from './yaml-limits.ts';
+import { yaml } from './yaml.ts';
 
 /** Undefined where it is not YAML at all; the problems say why. Otherwise what could be read, with a problem for all that could not. */
 export function readYaml(text: string, name: string, env: NodeJS.ProcessEnv, problems: ProblemList): PolicySource | undefined {
+  const { LineCounter } = yaml();
   const lines = new LineCounter();
   lines.addNewLine(0);
   const position = (offset: number): Position => {
@@ -47,7 +48,7 @@ export function readYaml(text: string, name: string, env: NodeJS.ProcessEnv, pro
     return undefined;
   }
   const contents = document?.contents ?? null;
-  if (contents === null || (isScalar(contents) && contents.value === null)) {
+  if (contents === null || (yaml().isScalar(contents) && contents.value === null)) {
     problems.add({ source: name, position: { line: 1, column: 1 }, path: [], found: 'empty', expected: 'a policy, which begins with "version: 1"' });
     return undefined;
   }
@@ -57,6 +58,7 @@ export function readYaml(text: string, name: string, env: NodeJS.ProcessEnv, pro
 }
 
 function compose(lexemes: readonly string[], length: number, lines: LineCounter): Document.Parsed[] {
+  const { Composer, Parser } = yaml();
   const parser = new Parser(lines.addNewLine);
   function* tokens() {
     for (const lexeme of lexemes) yield* parser.next(lexeme);
@@ -124,11 +126,11 @@ class Reader {
     }
     if (depth > deepest) return this.#problem(node, path, 'nested too deeply', `at most ${deepest} levels, aliases followed`);
     if (node === null) return null;
-    if (isAlias(node)) return this.#alias(node, path, depth);
+    if (yaml().isAlias(node)) return this.#alias(node, path, depth);
     if (node.anchor !== undefined) this.#anchors.set(node.anchor, node);
-    if (isYamlMap(node)) return this.#map(node, path, depth);
-    if (isSeq(node)) return this.#list(node, path, depth);
-    return isScalar(node) ? this.#scalar(node, path) : null;
+    if (yaml().isMap(node)) return this.#map(node, path, depth);
+    if (yaml().isSeq(node)) return this.#list(node, path, depth);
+    return yaml().isScalar(node) ? this.#scalar(node, path) : null;
   }
 
   #alias(alias: Alias, path: Path, depth: number): Data | undefined {
@@ -176,12 +178,12 @@ class Reader {
     if (typeof value !== 'string' || !hasReference(value)) return value as Data;
     const expansion = expandEnvironment(value, this.#env);
     if ('found' in expansion) return this.#problem(node, path, expansion.found, expansion.expected);
-    return node.type === Scalar.PLAIN ? scalarOf(expansion.text) : expansion.text;
+    return node.type === yaml().Scalar.PLAIN ? scalarOf(expansion.text) : expansion.text;
   }
 
   #key(node: Node | null, path: Path): string | undefined {
     // As it is written: a service called 007 is not called 7.
-    const key = isScalar(node) && node.value !== null ? node.source : undefined;
+    const key = yaml().isScalar(node) && node.value !== null ? node.source : undefined;
     if (key === undefined) return this.#problem(node, path, 'a key that is no word', 'plain words as keys');
     if (key === '<<') return this.#problem(node, [...path, key], 'a merge key', 'YAML 1.2, which has none: what services share goes to "defaults"');
     if (isReservedKey(key)) return this.#problem(node, [...path, key], `key ${quote(key)}`, reservedKeyExpected);
@@ -189,7 +191,7 @@ class Reader {
   }
 
   #entry(key: Node | undefined, value: Node | null): Entry {
-    const text = isScalar(value) && typeof value.value === 'string' && hasReference(value.value) ? value.value : undefined;
+    const text = yaml().isScalar(value) && typeof value.value === 'string' && hasReference(value.value) ? value.value : undefined;
     const keyPosition = this.start(key);
     return { key: keyPosition, value: this.start(value) ?? keyPosition, template: text };
   }

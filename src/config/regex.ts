@@ -4,9 +4,13 @@
  *
  * RE2 has no back-references and no look-around; everything else is as people know it. Envoy and Istio match the same way.
  */
-import { RE2JS } from 're2js';
+import { createRequire } from 'node:module';
+import { lazily } from '../core/lazily.ts';
 
 export const regexExpected = 'regular expression (RE2) for the whole of it, such as /v[0-9]+/.*';
+
+/** Loaded for the first of them: few policies have any. */
+const re2js = lazily(() => createRequire(import.meta.url)('re2js') as typeof import('re2js'));
 
 /** More instructions than this is no match for a request, but a mistake. */
 const LARGEST_PROGRAM = 10_000;
@@ -29,7 +33,7 @@ export function compileRegex(pattern: string): ((text: string) => boolean) | und
 function compile(pattern: string): ((text: string) => boolean) | undefined {
   if (pattern.length === 0 || pattern.length > LONGEST_PATTERN) return undefined;
   try {
-    const regex = RE2JS.compile(pattern);
+    const regex = re2js().RE2JS.compile(pattern);
     return regex.programSize() > LARGEST_PROGRAM ? undefined : (text) => regex.testExact(text);
   } catch {
     return undefined;

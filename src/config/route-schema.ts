@@ -1,13 +1,14 @@
 /**
  * `routes` of a service: the shape. What it means is in routes.ts, what it may not say together in route-problems.ts.
  */
-import * as z from 'zod';
+import type * as z from 'zod';
 import { defaultHoldOn, defaultMirror } from '../core/route.ts';
 import { parseAddress } from './address.ts';
 import { versionName } from './discovery.ts';
 import type { Kind } from './knob.ts';
 import { flag, given, integer, knob, list, mapping, needed, number, oneOf, share, text, token } from './knob.ts';
 import { compileRegex, regexExpected } from './regex.ts';
+import { zod } from './zod.ts';
 
 const mostRoutes = 1000;
 const mostMatches = 64;
@@ -39,7 +40,7 @@ export function serviceRoutes<Knobs extends z.core.$ZodLooseShape>(knobs: Knobs,
 
   const route = mapping({
     name: needed(text((value) => routeName.test(value), 'route name: letters, digits, "-", "_" and ".", a letter or digit first and last', routeName.source), 'Its name in events, traces and `explain`; each once in a service.'),
-    match: z
+    match: zod()
       .array(
         mapping({
           path: mapping({
@@ -71,7 +72,7 @@ export function serviceRoutes<Knobs extends z.core.$ZodLooseShape>(knobs: Knobs,
     schedule: mapping(
       {
         start: needed(text((value) => instant.test(value) && !Number.isNaN(Date.parse(value)), 'instant with its offset, such as 2026-11-20T10:00:00Z', instant.source), 'Until then `to` holds.'),
-        steps: z
+        steps: zod()
           .array(mapping({ for: given(time(1000, 24 * 24 * hour), 'How long this step lasts. Left out in the last one, which lasts.'), to: weights }), { error: () => 'a list of steps, each a mapping of for, to' })
           .min(1, { error: () => 'at least 1 step' })
           .max(mostSteps, { error: () => `at most ${mostSteps} steps` })
@@ -90,8 +91,8 @@ export function serviceRoutes<Knobs extends z.core.$ZodLooseShape>(knobs: Knobs,
       },
       'Weights that change by the time of day.',
     ).optional(),
-    mirror: z
-      .union([mirror, z.array(mirror).min(1).max(mostMirrors)], { error: () => `a mapping of to, service, percent, maxInFlight, or a list of 1–${mostMirrors} of them` })
+    mirror: zod()
+      .union([mirror, zod().array(mirror).min(1).max(mostMirrors)], { error: () => `a mapping of to, service, percent, maxInFlight, or a list of 1–${mostMirrors} of them` })
       .meta({ description: 'Copies of calls go there, too, and nobody waits for their answers.' })
       .optional(),
     fault: mapping(
@@ -122,7 +123,7 @@ export function serviceRoutes<Knobs extends z.core.$ZodLooseShape>(knobs: Knobs,
     ...knobs,
   });
 
-  return z
+  return zod()
     .array(route, { error: () => 'a list of routes' })
     .max(mostRoutes, { error: () => `at most ${mostRoutes} routes` })
     .meta({ description: 'What some of the calls do otherwise. The most specific match wins, then the order.' })
@@ -138,13 +139,13 @@ function fieldMatch() {
     regex: given(pattern(), 'The whole of it matches.'),
     present: given(flag(), 'It is there, or not.'),
   });
-  return { schema: z.union([z.string(), longer], { error: () => expected }), expected, write: (value: unknown) => value };
+  return { schema: zod().union([zod().string(), longer], { error: () => expected }), expected, write: (value: unknown) => value };
 }
 
 /** A mapping from names to values of one kind. */
 function record<Out, In>(name: RegExp, what: string, value: Pick<Kind<Out, In>, 'schema' | 'expected'>, meaning: string) {
   const expected = `a mapping from ${what} names to ${value.expected}`;
-  return z.record(z.string().regex(name, { error: () => `${what} name` }), value.schema, { error: () => expected }).meta({ description: meaning });
+  return zod().record(zod().string().regex(name, { error: () => `${what} name` }), value.schema, { error: () => expected }).meta({ description: meaning });
 }
 
 function pattern(): Kind<string, string> {

@@ -5,7 +5,7 @@
  * A document is what somebody wrote, with gaps: inherit.ts fills them. What two keys say together is judged by
  * contradictions.ts, after that.
  */
-import * as z from 'zod';
+import type * as z from 'zod';
 import { defaultPolicy, defaultServicePolicy as core, healthCheckMethods, jitterKinds, onceSwitchedOn, panicModes, retryConditionNames } from '../core/policy.ts';
 import type { RetryCondition } from '../core/policy.ts';
 import { allowRules } from './allow.ts';
@@ -21,6 +21,7 @@ import { retryBudget } from './retry-budget.ts';
 import { serviceRoutes } from './route-schema.ts';
 import { subsetKnobs } from './subset.ts';
 import { tlsKnobs } from './tls.ts';
+import { zod } from './zod.ts';
 
 /** Node's timers end at 2³¹ − 1 ms, which is 24.8 days. */
 const LONGEST = 24 * 24 * 3_600_000;
@@ -33,20 +34,20 @@ const serviceNameExpected = 'service name: lower-case letters, digits, "-" and "
 function retryCondition(): Kind<RetryCondition, RetryCondition> {
   const expected = `${retryConditionNames.join(', ')} or a status code 400–599`;
   const error = { error: () => expected };
-  return { schema: z.union([z.enum(retryConditionNames, error), z.int(error).min(400, error).max(599, error)], error), expected, write: (value) => value };
+  return { schema: zod().union([zod().enum(retryConditionNames, error), zod().int(error).min(400, error).max(599, error)], error), expected, write: (value) => value };
 }
 
 /** One status, or a range of them. */
 function statuses(): Kind<number | string, number | string> {
   const expected = 'status 100–599, or a range such as 200-299';
   const error = { error: () => expected };
-  const range = z.string(error).regex(/^[1-5]\d\d-[1-5]\d\d$/, error).refine((value) => value.slice(0, 3) <= value.slice(4), error);
-  return { schema: z.union([z.int(error).min(100, error).max(599, error), range], error), expected, write: (value) => value };
+  const range = zod().string(error).regex(/^[1-5]\d\d-[1-5]\d\d$/, error).refine((value) => value.slice(0, 3) <= value.slice(4), error);
+  return { schema: zod().union([zod().int(error).min(100, error).max(599, error), range], error), expected, write: (value) => value };
 }
 
 function http2(): Kind<boolean | 'h2c', boolean | 'h2c'> {
   const expected = 'true, false or h2c';
-  return { schema: z.union([z.boolean(), z.literal('h2c')], { error: () => expected }), expected, write: (value) => value };
+  return { schema: zod().union([zod().boolean(), zod().literal('h2c')], { error: () => expected }), expected, write: (value) => value };
 }
 
 function documentSchema(bareNumbers: boolean) {
@@ -185,11 +186,11 @@ function documentSchema(bareNumbers: boolean) {
       {
         max: knob(integer(1, 1_000_000), core.concurrency.max, 'Calls of this service in flight.'),
         queue: knob(integer(0, 1_000_000), core.concurrency.queue, 'Calls that wait for their turn; for one more, the least critical fails with OVERLOADED.'),
-        adaptive: z
+        adaptive: zod()
           .union(
             [
-              z.enum(['off']),
-              z.enum(['gradient', 'aimd']).transform((type) => ({ type })),
+              zod().enum(['off']),
+              zod().enum(['gradient', 'aimd']).transform((type) => ({ type })),
               mapping({
                 type: knob(oneOf('gradient', 'aimd'), adaptive.type, '`gradient`: by how much slower the service gets; `aimd`: by what times out or is refused.'),
                 min: knob(integer(1, 100_000), adaptive.min, 'It never falls below this. Each process of a fleet has as many.'),
@@ -258,7 +259,7 @@ function documentSchema(bareNumbers: boolean) {
   });
 
   return mapping({
-    version: z.literal(1, { error: () => '1, the version of the policy format' }).meta({ description: 'Version of the policy format.' }),
+    version: zod().literal(1, { error: () => '1, the version of the policy format' }).meta({ description: 'Version of the policy format.' }),
     unknownHosts: knob(
       oneOf('defaults', 'passthrough', 'deny'),
       defaultPolicy.unknownHosts,
@@ -267,8 +268,8 @@ function documentSchema(bareNumbers: boolean) {
     zones: zones(),
     egress: egressKnobs().optional(),
     defaults: mapping(knobs, 'Knobs of every service, where it does not set its own.').nullable().optional(),
-    services: z
-      .record(z.string().regex(serviceName, { error: () => serviceNameExpected }), service.nullable(), { error: () => 'a mapping from service names to their knobs' })
+    services: zod()
+      .record(zod().string().regex(serviceName, { error: () => serviceNameExpected }), service.nullable(), { error: () => 'a mapping from service names to their knobs' })
       .meta({ description: 'Services by name. Each inherits `defaults` key by key.' })
       .nullable()
       .optional(),

@@ -1,7 +1,6 @@
 /**
  * `subset`: how many endpoints, how they are chosen, and what this process knows of its place among its replicas.
  */
-import * as z from 'zod';
 import { defaultServicePolicy, subsetStrategyNames, type OrdinalKnobs, type ServicePolicy } from '../core/policy.ts';
 import { isDnsName } from './address.ts';
 import type { Kind } from './knob.ts';
@@ -9,6 +8,7 @@ import { given, integer, knob, mapping, needed, oneOf, orOff, switchable, text }
 import type { Path, ProblemList } from './problem.ts';
 import { describeAt } from './schema-problems.ts';
 import type { PolicySource } from './source.ts';
+import { zod } from './zod.ts';
 
 const { subset } = defaultServicePolicy;
 /** As many as the largest StatefulSet that a name is believed of (core/ordinal.ts). */
@@ -40,7 +40,7 @@ function ordinal(): Kind<'auto' | 'off' | OrdinalKnobs, unknown> {
     index: needed(integer(0, MOST_REPLICAS - 1), 'Of this process, from 0 on; from the environment, for all read the same file.'),
     of: given(integer(1, MOST_REPLICAS), 'How many replicas there are.'),
   });
-  const schema = z.union([z.enum(['auto', 'off']), numbers], { error: () => expected });
+  const schema = zod().union([zod().enum(['auto', 'off']), numbers], { error: () => expected });
   return { schema, expected, write: (value) => value };
 }
 

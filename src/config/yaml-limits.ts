@@ -6,7 +6,7 @@
  * Depth is bounded by what makes depth: open brackets in flow style; in block style the indentation of a line, since every
  * level stands further right than the one around it, and the indicators on one line (`- - ? -`).
  */
-import { CST, Lexer } from 'yaml';
+import { yaml } from './yaml.ts';
 
 const mostLexemes = 60_000; // about 1,800 services of four lines
 const mostFlowDepth = 24;
@@ -26,6 +26,7 @@ export function lexWithinLimits(text: string): readonly string[] | LimitExceeded
   const control = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/.exec(text);
   if (control !== null) return { offset: control.index, found: `control character ${JSON.stringify(control[0])}`, expected: 'YAML text' };
 
+  const { CST, Lexer } = yaml();
   const lexemes: string[] = [];
   const line = new LineShape();
   let offset = 0;

@@ -3,9 +3,12 @@
  * five minutes.
  */
 import { readFile } from 'node:fs/promises';
-import { request } from 'node:https';
+import { createRequire } from 'node:module';
 import type { IncomingMessage } from 'node:http';
 import type { Clock, Millis } from '../core/clock.ts';
+import { lazily } from '../core/lazily.ts';
+
+const https = lazily(() => createRequire(import.meta.url)('node:https') as typeof import('node:https'));
 
 /** Where the API server is, and how to be let in. */
 export interface KubernetesAccess {
@@ -70,7 +73,7 @@ export class KubernetesApi {
   async #request(path: string, signal: AbortSignal): Promise<IncomingMessage> {
     const [ca, token] = await Promise.all([readFile(this.#access.caFile), this.#currentToken()]);
     return new Promise((resolve, reject) => {
-      const outgoing = request(`${this.#access.url}${path}`, { ca, signal, agent: false, headers: { authorization: `Bearer ${token}`, accept: 'application/json' } });
+      const outgoing = https().request(`${this.#access.url}${path}`, { ca, signal, agent: false, headers: { authorization: `Bearer ${token}`, accept: 'application/json' } });
       const timer = this.#clock.after(ANSWER_TIMEOUT, () => outgoing.destroy(new KubernetesError(`${this.#access.url}: no answer within ${ANSWER_TIMEOUT} ms`)), 'background');
       outgoing.on('socket', (socket) => {
         socket.setKeepAlive(true, 30_000);

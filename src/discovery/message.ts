@@ -2,10 +2,14 @@
  * DNS messages: a query to bytes, a reply to the few record types that discovery reads. All of dns-packet's use is here.
  */
 import { randomInt } from 'node:crypto';
-import { RECURSION_DESIRED, decode, encode } from 'dns-packet';
+import { createRequire } from 'node:module';
 import type { Answer } from 'dns-packet';
+import { lazily } from '../core/lazily.ts';
 import { DnsError } from './dns-error.ts';
 import { HEADER_BYTES, scanMessage } from './scan.ts';
+
+/** Loaded for the first look-up: endpoints that are listed, in the policy or in files, need none. */
+const dnsPacket = lazily(() => createRequire(import.meta.url)('dns-packet') as typeof import('dns-packet'));
 
 export type QueryType = 'A' | 'AAAA' | 'SRV';
 
@@ -47,6 +51,7 @@ const EDNS_UDP_BYTES = 1232;
  * keepalives back unread. The id is 0; each attempt gets its own from `withId`.
  */
 export function encodeQuery(name: string, type: QueryType, edns: boolean): Buffer {
+  const { encode, RECURSION_DESIRED } = dnsPacket();
   return encode({
     type: 'query',
     flags: RECURSION_DESIRED,
@@ -109,7 +114,7 @@ export function decodeReply(bytes: Buffer): DnsMessage {
   const flags = message.readUInt16BE(2);
   let packet;
   try {
-    packet = decode(message);
+    packet = dnsPacket().decode(message);
   } catch (error) {
     throw new DnsError('malformed', 'malformed DNS message', error);
   }

@@ -19,14 +19,19 @@
  *  - A body that breaks off turns the success that its headers were into a failure.
  *  - `mode: observe` goes through the same states and reports them, and lets everything through.
  */
-import { circuitBreaker, handleWhenResult, type CircuitBreakerPolicy } from 'cockatiel';
+import { createRequire } from 'node:module';
+import type { CircuitBreakerPolicy } from 'cockatiel';
 import type { Attempt, Layer, Reply, ReplyObserver, Service } from '../core/call.ts';
 import type { Clock, Millis } from '../core/clock.ts';
 import { MeshError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
+import { lazily } from '../core/lazily.ts';
 import { OutcomeWindow } from '../core/outcome-window.ts';
 import { classifyError, classifyReply, type OutcomeKind } from '../core/outcome.ts';
 import { defaultServicePolicy, type CircuitKnobs, type Switchable } from '../core/policy.ts';
+
+/** Loaded for the first attempt that fails. */
+const cockatiel = lazily(() => createRequire(import.meta.url)('cockatiel') as typeof import('cockatiel'));
 
 export interface CircuitDeps {
   readonly service: string;
@@ -86,7 +91,8 @@ const atOnce = { duration: -Infinity, next: () => atOnce };
 export class Circuit {
   readonly #deps: CircuitDeps;
   readonly #window = new OutcomeWindow();
-  readonly #machine: CircuitBreakerPolicy;
+  /** Made for the first attempt that fails: without one there is nothing to decide. */
+  readonly #machine = lazily(() => this.#newMachine());
   #phase: Phase;
   /** In a row, without being closed in between. */
   #openings = 0;
@@ -96,13 +102,6 @@ export class Circuit {
   constructor(deps: CircuitDeps) {
     this.#deps = deps;
     this.#phase = this.#closed();
-    // Verdicts are values, true for "failed": where nothing is thrown, no rejection can go unhandled.
-    this.#machine = circuitBreaker(
-      handleWhenResult((failed) => failed === true),
-      { halfOpenAfter: atOnce, breaker: { state: undefined, success: () => {}, failure: () => this.#phase.kind === 'closed' && this.#failsTooMuch() } },
-    );
-    this.#machine.onBreak(() => this.#enter(this.#open()));
-    this.#machine.onReset(() => this.#enter(this.#closed()));
   }
 
   /** `closed` also while it is switched off. */
@@ -195,9 +194,21 @@ export class Circuit {
     return phase;
   }
 
+  #newMachine(): CircuitBreakerPolicy {
+    const { circuitBreaker, handleWhenResult } = cockatiel();
+    // Verdicts are values, true for "failed": where nothing is thrown, no rejection can go unhandled.
+    const machine = circuitBreaker(
+      handleWhenResult((failed) => failed === true),
+      { halfOpenAfter: atOnce, breaker: { state: undefined, success: () => {}, failure: () => this.#phase.kind === 'closed' && this.#failsTooMuch() } },
+    );
+    machine.onBreak(() => this.#enter(this.#open()));
+    machine.onReset(() => this.#enter(this.#closed()));
+    return machine;
+  }
+
   /** Has cockatiel ask whether it is time to open. */
   #mayOpen(): Promise<unknown> {
-    return this.#machine.execute(() => true);
+    return this.#machine().execute(() => true);
   }
 
   #failsTooMuch(): boolean {
@@ -223,7 +234,7 @@ export class Circuit {
     let decide!: (failed: boolean) => void;
     const verdict = new Promise<boolean>((resolve) => (decide = resolve));
     // cockatiel calls the function at once, is half-open when `execute` returns, and stays so until the verdict.
-    const decided = this.#machine.execute(() => verdict);
+    const decided = this.#machine().execute(() => verdict);
     const phase: HalfOpen = { kind: 'half-open', decide, decided, seat: undefined, leaseEnds: 0, succeeded: 0 };
     this.#enter(phase);
     return phase;

@@ -7,12 +7,13 @@
  *
  * They are recorded in the context of the span, for SDKs that keep exemplars.
  */
-import { ROOT_CONTEXT, type Attributes } from '@opentelemetry/api';
+import type { Attributes } from '@opentelemetry/api';
 import type { Attempt, Call, HttpVersion, Layer, Reply, ReplyObserver } from '../core/call.ts';
 import type { Clock, Millis } from '../core/clock.ts';
 import type { MeshError } from '../core/errors.ts';
 import { classifyReply, type OutcomeKind } from '../core/outcome.ts';
 import { watchResult } from '../core/result-watch.ts';
+import { api } from './api.ts';
 import { errorType, knownMethod, outcomeOf, serverOf, type Server } from './http-attributes.ts';
 import { instruments, type Instruments } from './instruments.ts';
 import { OTHER, serviceAttribute } from './service-attribute.ts';
@@ -129,7 +130,7 @@ class RequestDuration extends Duration {
     if (this.#protocol !== undefined) attributes['network.protocol.version'] = this.#protocol;
     attributes['server.address'] = address;
     attributes['server.port'] = port;
-    this.#instruments.requestDuration.record(duration / 1000, attributes, attemptContext(this.#attempt) ?? ROOT_CONTEXT);
+    this.#instruments.requestDuration.record(duration / 1000, attributes, attemptContext(this.#attempt) ?? api().ROOT_CONTEXT);
   }
 }
 
@@ -158,6 +159,6 @@ class CallDuration extends Duration {
     if (route !== undefined) attributes['inmesh.route'] = route;
     attributes['inmesh.service'] = serviceAttribute(service);
     if (version !== undefined && version !== '') attributes['inmesh.version'] = version;
-    this.#instruments.callDuration.record(duration / 1000, attributes, callContext(this.#call) ?? ROOT_CONTEXT);
+    this.#instruments.callDuration.record(duration / 1000, attributes, callContext(this.#call) ?? api().ROOT_CONTEXT);
   }
 }

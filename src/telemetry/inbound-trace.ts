@@ -5,8 +5,10 @@
  * more than the headers do. Where it has not, the caller's context is read off the headers with whatever propagator is registered, so that
  * the calls made within are children of the caller's span and not the roots of new traces. Without an SDK nothing is registered, and nothing is done.
  */
-import { context, propagation, trace, type TextMapGetter } from '@opentelemetry/api';
+import type { TextMapGetter } from '@opentelemetry/api';
 import type { InboundHeaders } from '../core/context-headers.ts';
+import { api } from './api.ts';
+import { isAnythingRegistered } from './registry.ts';
 
 const fromHeaders: TextMapGetter<InboundHeaders> = {
   get(headers, name) {
@@ -18,6 +20,8 @@ const fromHeaders: TextMapGetter<InboundHeaders> = {
 };
 
 export function continueTrace<Result>(headers: InboundHeaders, work: () => Result): Result {
+  if (!isAnythingRegistered()) return work();
+  const { context, propagation, trace } = api();
   const active = context.active();
   if (trace.getSpan(active) !== undefined || propagation.fields().length === 0) return work();
   return context.with(propagation.extract(active, headers, fromHeaders), work);

@@ -5,8 +5,9 @@
  * here each time, which costs some 10 ns, and an SDK that starts after the client, or takes the place of another, is found with the next
  * call, look-up or event. Without one there is nothing to record to, and `instruments()` says so.
  */
-import { createNoopMeter, metrics, type Counter, type Histogram, type Meter, type MeterProvider } from '@opentelemetry/api';
+import type { Counter, Histogram, Meter, MeterProvider } from '@opentelemetry/api';
 import { DURATION_BUCKETS, metricTable, type MetricEntry, type MetricName } from '../core/metrics.ts';
+import { api } from './api.ts';
 import { isAnythingRegistered } from './registry.ts';
 
 type Named<Instrument extends MetricEntry['instrument']> = { [Name in MetricName]: (typeof metricTable)[Name]['instrument'] extends Instrument ? Name : never }[MetricName];
@@ -46,7 +47,6 @@ export function described(name: MetricName): { description: string; unit: string
   return { description: meaning, unit };
 }
 
-const noop = createNoopMeter();
 let provider: MeterProvider | undefined;
 let present: Instruments | undefined;
 /** Told when another SDK is there. */
@@ -55,11 +55,11 @@ const renewals = new Set<() => void>();
 /** Undefined where no SDK records metrics. */
 export function instruments(): Instruments | undefined {
   if (!isAnythingRegistered()) return undefined;
-  const now = metrics.getMeterProvider();
+  const now = api().metrics.getMeterProvider();
   if (now === provider) return present;
   provider = now;
   const meter = now.getMeter('inmesh');
-  present = meter === noop ? undefined : new Instruments(meter);
+  present = meter === api().createNoopMeter() ? undefined : new Instruments(meter);
   for (const renew of renewals) renew();
   return present;
 }

@@ -3,11 +3,12 @@
  * the caller leaves before that, or a retry takes the reply's place, they last to the headers: what comes after is clean-up, and the HTTP
  * conventions want none of it in a span.
  */
-import { SpanStatusCode, type Span } from '@opentelemetry/api';
+import type { Span } from '@opentelemetry/api';
 import type { Attempt, Call, Reply, ReplyObserver } from '../core/call.ts';
 import type { Clock, Millis } from '../core/clock.ts';
 import { MeshError } from '../core/errors.ts';
 import type { OutcomeKind } from '../core/outcome.ts';
+import { api } from './api.ts';
 import { errorType, outcomeOf } from './http-attributes.ts';
 
 abstract class Recorded implements ReplyObserver {
@@ -113,12 +114,12 @@ export class RecordedAttempt extends Recorded {
 /** No description: the status code says it. */
 function markStatus(span: Span, status: number): void {
   span.setAttribute('error.type', String(status));
-  span.setStatus({ code: SpanStatusCode.ERROR });
+  span.setStatus({ code: api().SpanStatusCode.ERROR });
 }
 
 /** A caller who left is no error, of nobody. */
 function markThrown(span: Span, error: unknown): void {
   if (outcomeOf(error) === 'cancelled') return;
   span.setAttribute('error.type', errorType(error));
-  span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) });
+  span.setStatus({ code: api().SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) });
 }

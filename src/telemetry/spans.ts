@@ -1,8 +1,9 @@
 /**
  * What telemetry keeps with a call and with its attempts: their spans, for whoever has something to say about them. Nobody else looks.
  */
-import { ProxyTracerProvider, trace, type Context, type Span } from '@opentelemetry/api';
+import type { Context, Span } from '@opentelemetry/api';
 import type { Attempt, Call } from '../core/call.ts';
+import { api } from './api.ts';
 import { isAnythingRegistered } from './registry.ts';
 
 export interface CallTrace {
@@ -15,6 +16,7 @@ export interface CallTrace {
 /** Whether there is an SDK that could record. */
 export function isTracing(): boolean {
   if (!isAnythingRegistered()) return false;
+  const { ProxyTracerProvider, trace } = api();
   const provider = trace.getTracerProvider();
   return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer('inmesh') !== undefined;
 }

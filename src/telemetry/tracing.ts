@@ -15,12 +15,12 @@
  * with the SDK's own key; else there were two spans and two `traceparent` headers per attempt (origins.ts has its metrics).
  */
 import { channel } from 'node:diagnostics_channel';
-import {
-  context, createContextKey, propagation, SpanKind, trace, type Context, type Span, type SpanOptions, type TextMapSetter, type Tracer,
-} from '@opentelemetry/api';
+import type { Context, Span, SpanOptions, TextMapSetter, Tracer } from '@opentelemetry/api';
 import type { Attempt, Call, Layer, Reply, Service } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import { classifyReply } from '../core/outcome.ts';
+import { lazily } from '../core/lazily.ts';
+import { api } from './api.ts';
 import { requestAttributes, spanName } from './http-attributes.ts';
 import { RecordedAttempt, RecordedCall } from './recorded-span.ts';
 import { isAnythingRegistered } from './registry.ts';
@@ -32,8 +32,8 @@ export { forgetOrigin, ignoreRequestHook, rememberOrigin } from './origins.ts';
 /** The instrumentation scope. */
 const SCOPE = 'inmesh';
 
-/** `@opentelemetry/core`'s key, the same in its majors 1 to 3: a context key is a `Symbol.for` of its description. */
-const SUPPRESS_TRACING = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
+/** `@opentelemetry/core`'s key, the same in its majors 1 to 3: `createContextKey` gives a `Symbol.for` of its description. */
+const SUPPRESS_TRACING = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 
 /** Where instrumentation learns of a request; nobody there means nothing to suppress. */
 const requestCreated = channel('undici:request:create');
@@ -46,7 +46,7 @@ const intoHeaders: TextMapSetter<string[]> = {
 
 /** Topmost: the time in our queues and backoffs is part of the call. */
 export function traceCalls(deps: { readonly clock: Clock }): Layer<Call> {
-  const tracer = trace.getTracer(SCOPE);
+  const tracer = lazily(() => api().trace.getTracer(SCOPE));
   return (next) => {
     // The same for every call of a service, and a layer is of one service.
     let name = '';
@@ -54,12 +54,13 @@ export function traceCalls(deps: { readonly clock: Clock }): Layer<Call> {
     return function traceCall(call) {
       const { telemetry, propagate } = call.policy;
       if (telemetry.spans === 'off' || !isAnythingRegistered()) return next(call);
+      const { context, propagation, SpanKind, trace } = api();
       const parent = context.active();
       if (name === '') {
         name = `call ${call.service}`;
         options = { kind: SpanKind.INTERNAL, attributes: { 'inmesh.service': call.service } };
       }
-      const span = tracer.startSpan(name, options, parent);
+      const span = tracer().startSpan(name, options, parent);
       if (span.isRecording()) return recordCall(call, span, parent, next, deps.clock);
       if (propagate.trace && propagation.fields().length > 0) call.trace = { span: undefined, context: trace.setSpan(parent, span) } satisfies CallTrace;
       return next(call);
@@ -69,20 +70,21 @@ export function traceCalls(deps: { readonly clock: Clock }): Layer<Call> {
 
 /** Directly above the balancer: an attempt's span is one endpoint's work, without the circuit's refusals. */
 export function traceAttempts({ clock }: { readonly clock: Clock }): Layer<Attempt> {
-  const tracer = trace.getTracer(SCOPE);
+  const tracer = lazily(() => api().trace.getTracer(SCOPE));
   return (next) =>
     function traceAttempt(attempt) {
       if (!isAnythingRegistered()) return next(attempt);
       const { call } = attempt;
       const callTrace = traceOf(call);
       const { telemetry, propagate } = call.policy;
-      if (callTrace?.span !== undefined && telemetry.spans === 'attempts') return recordAttempt(attempt, callTrace, next, tracer, clock);
-      return propagate.trace ? send(attempt, callTrace?.context ?? context.active(), false, next) : next(attempt);
+      if (callTrace?.span !== undefined && telemetry.spans === 'attempts') return recordAttempt(attempt, callTrace, next, tracer(), clock);
+      return propagate.trace ? send(attempt, callTrace?.context ?? api().context.active(), false, next) : next(attempt);
     };
 }
 
 /** Puts the context into the attempt's headers; lets no other instrumentation do so again, nor make a second span beside ours. */
 function send(attempt: Attempt, within: Context, ownSpan: boolean, next: Service<Attempt>): Promise<Reply> {
+  const { context, propagation } = api();
   const before = attempt.headers.length;
   // First: propagators say nothing where tracing is suppressed.
   if (attempt.call.policy.propagate.trace) propagation.inject(within, attempt.headers, intoHeaders);
@@ -91,7 +93,7 @@ function send(attempt: Attempt, within: Context, ownSpan: boolean, next: Service
 }
 
 async function recordCall(call: Call, span: Span, parent: Context, next: Service<Call>, clock: Clock): Promise<Reply> {
-  call.trace = { span, context: trace.setSpan(parent, span) } satisfies CallTrace;
+  call.trace = { span, context: api().trace.setSpan(parent, span) } satisfies CallTrace;
   call.witness = new SpanEvents(span);
   const recorded = new RecordedCall(call, span, clock);
   try {
@@ -105,6 +107,7 @@ async function recordCall(call: Call, span: Span, parent: Context, next: Service
 }
 
 async function recordAttempt(attempt: Attempt, callTrace: CallTrace, next: Service<Attempt>, tracer: Tracer, clock: Clock): Promise<Reply> {
+  const { SpanKind, trace } = api();
   const { method } = attempt.call.request;
   // Given at the start, since samplers look at them.
   const options = { kind: SpanKind.CLIENT, attributes: requestAttributes(attempt) };

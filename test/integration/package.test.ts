@@ -33,6 +33,26 @@ describe('the packed package', () => {
     expect(node("const { createMeshClient } = require('inmesh'); console.log(typeof createMeshClient);", 'commonjs')).toBe('function');
   });
 
+  it('loads none of the packages that it can do without, until it needs them', () => {
+    // What is imported is told by a hook, what is required is in the cache.
+    const told = `import { writeSync } from 'node:fs'; export const resolve = async (name, context, next) => { const found = await next(name, context); writeSync(1, found.url + '\\n'); return found; };`;
+    const loading = (work: string): string[] => {
+      const printed = node(`
+        import { createRequire, register } from 'node:module';
+        register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(told)}));
+        const { createMeshClient } = await import('inmesh');
+        ${work}
+        console.log(Object.keys(createRequire(import.meta.url).cache).join('\\n'));`, 'module');
+      return [...new Set([...printed.matchAll(/.*node_modules\/((?:@[^/]+\/)?[^/]+)/g)].map(([, name]) => name!))].sort();
+    };
+    const client = (policy: string): string => `await createMeshClient({ policy: ${policy}, logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} } }).close();`;
+    expect(loading('')).toEqual(['inmesh', 'undici']);
+    expect(loading(client('undefined'))).toEqual(['inmesh', 'undici']);
+    expect(loading(client('{ version: 1 }'))).toEqual(['inmesh', 'undici', 'zod']);
+    writeFileSync(join(folder, 'policy.yaml'), 'version: 1\n');
+    expect(loading(client("'policy.yaml'"))).toEqual(['inmesh', 'undici', 'yaml', 'zod']);
+  }, 60_000);
+
   it('gives createMeshServer to import and to require, without any of the frameworks', () => {
     expect(node("import { createMeshServer } from 'inmesh/server'; console.log(typeof createMeshServer);", 'module')).toBe('function');
     expect(node("const { createMeshServer } = require('inmesh/server'); console.log(typeof createMeshServer);", 'commonjs')).toBe('function');
