@@ -136,7 +136,8 @@ console.log(`\nA new answer of ${many} endpoints, of which 1 % are new and 1 % a
 function heap() {
   collect();
   collect();
-  return process.memoryUsage().heapUsed;
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
 }
 function perEndpoint(subset) {
   const answer = endpoints(many);

@@ -22,10 +22,11 @@
 import type { Millis } from '../core/clock.ts';
 import type { HashKnobs } from '../core/balancer-policy.ts';
 import type { Tried } from '../core/tried.ts';
-import { IN_FLIGHT, WEIGHT } from './figures.ts';
+import { IN_FLIGHT, WEIGHT, type Figures, type Row } from './figures.ts';
 import { hashKeyOf } from './hash-key.ts';
 import { hash, mix } from './hash.ts';
-import { rank, type Candidate, type Picker, type PickRequest } from './picker.ts';
+import { rank, rowsOf, type Candidate, type Picker, type PickRequest } from './picker.ts';
+import type { Knowledge } from './load.ts';
 import type { Shares } from './shares.ts';
 
 /** A power of two. */
@@ -36,10 +37,12 @@ const NOBODY = -1;
 
 export class Affinity<Some extends Candidate> implements Picker<Some> {
   readonly #knobs: () => HashKnobs;
+  readonly #figures: Figures;
   readonly #shares: Shares;
   /** Picks for requests without a key. */
   readonly #others: Picker<Some>;
   #candidates: readonly Some[] = [];
+  #rows = new Int32Array(0);
   /** By place. */
   #hashes = new Uint32Array(0);
   #even = true;
@@ -49,8 +52,9 @@ export class Affinity<Some extends Candidate> implements Picker<Some> {
   readonly #homes = new Int32Array(REMEMBERED).fill(NOBODY);
 
   /** Knobs are asked for when they are used, so a policy reload is felt at once and forgets nothing. */
-  constructor(knobs: () => HashKnobs, shares: Shares, others: Picker<Some>) {
+  constructor(knobs: () => HashKnobs, { figures, shares }: Pick<Knowledge, 'figures' | 'shares'>, others: Picker<Some>) {
     this.#knobs = knobs;
+    this.#figures = figures;
     this.#shares = shares;
     this.#others = others;
   }
@@ -58,8 +62,9 @@ export class Affinity<Some extends Candidate> implements Picker<Some> {
   use(candidates: readonly Some[], now: Millis): void {
     this.#candidates = candidates;
     this.#hashes = Uint32Array.from(candidates, ({ key }) => hash(key));
-    this.#even = candidates.every(({ figures }) => figures[WEIGHT] === candidates[0]!.figures[WEIGHT]);
-    this.#weights = candidates.reduce((sum, { figures }) => sum + figures[WEIGHT]!, 0);
+    this.#rows = rowsOf(candidates);
+    this.#even = this.#rows.every((row) => this.#weight(row) === this.#weight(this.#rows[0]!));
+    this.#weights = this.#rows.reduce((sum, row) => sum + this.#weight(row), 0);
     this.#homes.fill(NOBODY);
     this.#others.use(candidates, now);
   }
@@ -83,7 +88,7 @@ export class Affinity<Some extends Candidate> implements Picker<Some> {
     const { tried } = request;
     const bound = knobs.boundedLoad === 'off' ? Infinity : knobs.boundedLoad * (this.#shares.inFlight + 1);
     const home = this.#home(hashed);
-    return distance(candidates[home]!, tried, room, this.#mayHave(home, bound)) === 0 ? candidates[home] : candidates[this.#nearest(hashed, tried, room, bound)];
+    return this.#distance(home, tried, room, bound) === 0 ? candidates[home] : candidates[this.#nearest(hashed, tried, room, bound)];
   }
 
   /** Where all requests with this key would go, were there nothing else. */
@@ -104,11 +109,10 @@ export class Affinity<Some extends Candidate> implements Picker<Some> {
 
   /** Of those that are best off the first in the order of the key. */
   #nearest(hashed: number, tried: Tried, room: number, bound: number): number {
-    const candidates = this.#candidates;
     let nearest = 0;
     let least = Infinity;
-    for (let place = 0; place < candidates.length; place += 1) {
-      const own = distance(candidates[place]!, tried, room, this.#mayHave(place, bound));
+    for (let place = 0; place < this.#rows.length; place += 1) {
+      const own = this.#distance(place, tried, room, bound);
       if (own > least || (own === least && !this.#goesBefore(place, nearest, hashed))) continue;
       nearest = place;
       least = own;
@@ -125,15 +129,17 @@ export class Affinity<Some extends Candidate> implements Picker<Some> {
 
   #nearness(place: number, hashed: number): number {
     const mixed = mix(hashed, this.#hashes[place]!);
-    return this.#even ? mixed : Math.log((mixed + 0.5) / 2 ** 32) / this.#candidates[place]!.figures[WEIGHT]!;
+    return this.#even ? mixed : Math.log((mixed + 0.5) / 2 ** 32) / this.#weight(this.#rows[place]!);
   }
 
-  #mayHave(place: number, bound: number): number {
-    return Math.max(Math.ceil((bound * this.#candidates[place]!.figures[WEIGHT]!) / this.#weights), ALWAYS);
+  #weight(row: Row): number {
+    return this.#figures.numbers[row + WEIGHT]!;
   }
-}
 
-/** 0 is best: as the contract of pickers has it, and of equals within the bound before beyond it. */
-function distance(candidate: Candidate, tried: Tried, room: number, mayHave: number): number {
-  return 2 * rank(candidate, tried, room) + (candidate.figures[IN_FLIGHT]! < mayHave ? 0 : 1);
+  /** 0 is best: as the contract of pickers has it, and of equals within the bound before beyond it. */
+  #distance(place: number, tried: Tried, room: number, bound: number): number {
+    const row = this.#rows[place]!;
+    const mayHave = Math.max(Math.ceil((bound * this.#weight(row)) / this.#weights), ALWAYS);
+    return 2 * rank(this.#figures, row, this.#candidates[place]!, tried, room) + (this.#figures.numbers[row + IN_FLIGHT]! < mayHave ? 0 : 1);
+  }
 }

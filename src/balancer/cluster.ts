@@ -26,10 +26,12 @@ import { chooseCandidates, isUsable, noCandidates, type Candidates, type Panic }
 import { Directory, type Entry } from './directory.ts';
 import { Ejection } from './ejection.ts';
 import { FirstAnswer } from './first-answer.ts';
+import { Figures } from './figures.ts';
 import { Fleet } from './fleet.ts';
 import { HealthChecks } from './health-checks.ts';
 import { FleetTally } from './matched.ts';
 import { loadFor, pickerFor } from './kinds.ts';
+import type { Knowledge } from './load.ts';
 import { Locality, type LocalitySnapshot } from './locality.ts';
 import { Node, trialDueAt, type NodeContext } from './node.ts';
 import type { PickRequest } from './picker.ts';
@@ -103,7 +105,8 @@ export class Cluster {
     this.#deps = deps;
     this.#applied = knobs();
     this.#directory = new Directory(deps.identity);
-    this.#locality = new Locality({ service, emit, knobs: () => knobs().locality, zone: () => knobs().zones.own });
+    const figures = new Figures();
+    this.#locality = new Locality({ service, figures, emit, knobs: () => knobs().locality, zone: () => knobs().zones.own });
     this.#subset = new Subset({ outOfUse: (entry) => this.#outOfUse(entry), position: deps.position ?? (() => nowhere), near: () => this.#near(), random });
     this.#firstAnswer = new FirstAnswer(service, clock);
     const outlier = () => knobs().outlier;
@@ -111,9 +114,9 @@ export class Cluster {
     this.#ejection = new Ejection({ service, random, knobs: outlier, emit, moved, ejected: () => this.#ejected(), unhealthy: () => this.#unhealthy });
     const { probe } = deps;
     this.#checks = probe && new HealthChecks({ service, clock, random, knobs: () => knobs().healthCheck, probe, emit, moved });
-    const fleet = { fleet: new Fleet(), shares: new Shares(), tally: new FleetTally() };
-    const slowStart = new SlowStart(() => knobs().slowStart, random);
-    this.#context = { clock, stalls: deps.stalls, slowStart, ...fleet, ...this.#balancing(fleet), outlier, judge: this.#ejection };
+    const known = { figures, fleet: new Fleet(), shares: new Shares(figures) };
+    const slowStart = new SlowStart(() => knobs().slowStart, random, figures);
+    this.#context = { clock, stalls: deps.stalls, slowStart, ...known, ...this.#balancing(known), tally: new FleetTally(), outlier, judge: this.#ejection };
   }
 
   /** Whether discovery has ever answered. */
@@ -193,7 +196,7 @@ export class Cluster {
     }
     const picked = this.#context.picker.pick(request, knobs.maxPerEndpoint, now);
     if (picked === undefined) this.#deps.refresh('none-available');
-    else this.#context.shares.took(picked.figures);
+    else if (!this.#context.shares.even) this.#context.shares.took(picked);
     return picked;
   }
 
@@ -265,12 +268,12 @@ export class Cluster {
   }
 
   /** How load is judged, and who chooses, as `balancer.type` says. */
-  #balancing({ fleet, shares }: Pick<NodeContext, 'fleet' | 'shares'>): Pick<NodeContext, 'load' | 'picker'> {
+  #balancing(known: Knowledge): Pick<NodeContext, 'load' | 'picker'> {
     const { knobs, random } = this.#deps;
     const balancer = () => knobs().balancer;
     const { type } = balancer();
-    const load = loadFor(type, balancer, fleet, shares);
-    return { load, picker: pickerFor(type, balancer, load, shares, random) };
+    const load = loadFor(type, balancer, known);
+    return { load, picker: pickerFor(type, balancer, load, known, random) };
   }
 
   /** What there is changed, or what the policy wants of it. */
@@ -298,6 +301,7 @@ export class Cluster {
     const joined: EndpointKey[] = [];
     this.#members = members;
     this.#subsets += 1;
+    this.#context.figures.reserve(members.length);
     this.#nodes = this.#members.map((entry) => {
       entry.subset = this.#subsets;
       const { node: present, endpoint } = entry;

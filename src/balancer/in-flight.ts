@@ -9,7 +9,7 @@
  * allocating.
  */
 import type { Millis } from '../core/clock.ts';
-import { IN_FLIGHT, WAITING_SINCE, type Figures } from './figures.ts';
+import { IN_FLIGHT, WAITING_SINCE, type Figures, type Row } from './figures.ts';
 
 /** One attempt, as a link of the list. */
 export class Flight {
@@ -28,38 +28,38 @@ export class InFlight {
   readonly #figures: Figures;
   #newest: Flight | undefined = undefined;
 
-  /** Count and wait are kept in the figures, where pickers read them. */
+  /** Count and wait are kept in the figures, where pickers read them; in which row is said with each attempt, as it may become another. */
   constructor(figures: Figures) {
     this.#figures = figures;
   }
 
   /** Attempts that have begun and whose bodies have not ended. */
-  get count(): number {
-    return this.#figures[IN_FLIGHT]!;
+  count(row: Row): number {
+    return this.#figures.numbers[row + IN_FLIGHT]!;
   }
 
-  begin(flight: Flight): void {
-    this.#figures[IN_FLIGHT]! += 1;
+  begin(flight: Flight, row: Row): void {
+    this.#figures.numbers[row + IN_FLIGHT]! += 1;
     flight.older = this.#newest;
-    if (this.#newest === undefined) this.#waitsFor(flight);
+    if (this.#newest === undefined) this.#waitsFor(flight, row);
     else this.#newest.newer = flight;
     this.#newest = flight;
   }
 
   /** An answer has begun, or there will be none. To be called once per flight, before or with `end`. */
-  answered(flight: Flight): void {
-    if (flight.older === undefined) this.#waitsFor(flight.newer);
+  answered(flight: Flight, row: Row): void {
+    if (flight.older === undefined) this.#waitsFor(flight.newer, row);
     else flight.older.newer = flight.newer;
     if (flight.newer === undefined) this.#newest = flight.older;
     else flight.newer.older = flight.older;
     flight.older = flight.newer = undefined;
   }
 
-  end(): void {
-    this.#figures[IN_FLIGHT]! -= 1;
+  end(row: Row): void {
+    this.#figures.numbers[row + IN_FLIGHT]! -= 1;
   }
 
-  #waitsFor(oldest: Flight | undefined): void {
-    this.#figures[WAITING_SINCE] = oldest === undefined ? Infinity : oldest.startedAt;
+  #waitsFor(oldest: Flight | undefined, row: Row): void {
+    this.#figures.numbers[row + WAITING_SINCE] = oldest === undefined ? Infinity : oldest.startedAt;
   }
 }

@@ -10,11 +10,10 @@
  * Latencies are learnt all the same, for inspection and for the day on which the type is changed.
  */
 import type { Millis } from '../core/clock.ts';
-import type { Figures } from './figures.ts';
 import { Predictive } from './predictive.ts';
 
 export class LeastRequest extends Predictive {
-  override weigh(some: readonly Figures[], count: number, _now: Millis, loads: Float64Array): void {
-    for (let place = 0; place < count; place += 1) loads[place] = this.shares.pressure(some[place]!, 0);
+  override weigh(rows: Int32Array, count: number, _now: Millis, loads: Float64Array): void {
+    for (let place = 0; place < count; place += 1) loads[place] = this.shares.pressure(rows[place]!, 0);
   }
 }

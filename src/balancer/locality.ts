@@ -15,7 +15,7 @@
  */
 import type { Emit } from '../core/events.ts';
 import type { LocalityKnobs, Switchable } from '../core/policy.ts';
-import { COST, type Figures } from './figures.ts';
+import { COST, type Figures, type Row } from './figures.ts';
 
 export interface LocalitySnapshot {
   /** Of this process. */
@@ -31,12 +31,13 @@ export interface LocalitySnapshot {
 
 /** What is seen of an endpoint. */
 interface Placed {
-  readonly figures: Figures;
+  readonly row: Row;
   readonly zone: string | undefined;
 }
 
 export interface LocalityDeps {
   readonly service: string;
+  readonly figures: Figures;
   readonly emit: Emit;
   readonly knobs: () => Switchable<LocalityKnobs>;
   /** Of this process. */
@@ -57,17 +58,17 @@ export class Locality {
 
   /** From now on these may be chosen. Whether that changed what any of them costs. */
   use(candidates: readonly Placed[]): boolean {
-    const { service, emit, knobs: policy, zone } = this.#deps;
+    const { service, figures: { numbers }, emit, knobs: policy, zone } = this.#deps;
     const knobs = policy();
     const before = this.#state;
     const state = this.#look(candidates);
     const { active, local, remote } = state;
     const enforced = knobs !== 'off' && knobs.mode === 'enforce';
     let changed = false;
-    for (const { figures, zone: its } of candidates) {
+    for (const { row, zone: its } of candidates) {
       const cost = enforced && active && its !== undefined && its !== zone() ? knobs.remoteCost : 1;
-      if (figures[COST] !== cost) changed = true;
-      figures[COST] = cost;
+      if (numbers[row + COST] !== cost) changed = true;
+      numbers[row + COST] = cost;
     }
     if (candidates.length === 0) return changed;
     this.#state = state;

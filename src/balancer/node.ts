@@ -12,7 +12,7 @@ import type { Stalls } from '../core/stalls.ts';
 import { endpointKey, type Endpoint, type EndpointKey } from '../core/endpoint.ts';
 import type { Outcome, OutcomeKind } from '../core/outcome.ts';
 import type { OutlierKnobs, Switchable } from '../core/policy.ts';
-import { forget, isMeasured, noFigures, SENT_SINCE, SINCE } from './figures.ts';
+import { SENT_SINCE, SINCE, type Figures, type Row } from './figures.ts';
 import type { Fleet } from './fleet.ts';
 import { neverChecked, type Health } from './health.ts';
 import { HealthRecord } from './health-record.ts';
@@ -78,6 +78,7 @@ export interface NodeContext {
   readonly clock: Clock;
   /** Of this process; undefined where it is believed never to stall. */
   readonly stalls: Stalls | undefined;
+  readonly figures: Figures;
   readonly fleet: Fleet;
   readonly shares: Shares;
   readonly tally: FleetTally;
@@ -106,8 +107,9 @@ export class Node implements Candidate {
   /** Attempts with each outcome, since this process knows the endpoint. */
   readonly totals: Record<OutcomeKind, number> = { success: 0, failure: 0, overload: 0, local: 0, cancelled: 0 };
   readonly #context: NodeContext;
-  readonly figures = noFigures();
-  readonly #inFlight = new InFlight(this.figures);
+  /** Where its figures are; nobody's, once it is forgotten for good. */
+  row: Row;
+  readonly #inFlight: InFlight;
   /** How its figures are to be read. */
   #load: Load;
   /** How its attempts went, as far as that says something of its health. */
@@ -125,38 +127,45 @@ export class Node implements Candidate {
     this.#context = context;
     this.#load = context.load;
     this.record = new HealthRecord(context.tally);
-    this.figures[SINCE] = since;
+    this.#inFlight = new InFlight(context.figures);
+    this.row = context.figures.take();
+    context.figures.numbers[this.row + SINCE] = since;
   }
 
   get heldBack(): boolean {
-    return this.#context.slowStart.holdsBack(this.figures);
+    return this.#context.slowStart.holdsBack(this.row);
   }
 
   /** Which part of its share it gets. */
   part(now: Millis): number {
-    return this.#context.slowStart.part(this.figures, now);
+    return this.#context.slowStart.part(this.row, now);
+  }
+
+  /** As figures.ts names it. */
+  figure(which: number): number {
+    return this.#context.figures.numbers[this.row + which]!;
   }
 
   get pending(): number {
-    return this.#inFlight.count;
+    return this.#inFlight.count(this.row);
   }
 
   /** Whether its latency is its own, or what the fleet lets presume. */
   get measured(): boolean {
-    return isMeasured(this.figures);
+    return this.#context.figures.isMeasured(this.row);
   }
 
   latency(now: Millis): Millis {
-    return this.#load.latency(this.figures, now);
+    return this.#load.latency(this.row, now);
   }
 
   /** An attempt goes to this endpoint now. `route`: what takes long on one route may be quick on another. */
   begin(route?: string): Ticket {
     const now = this.#context.clock.now();
     const ticket = new Ticket(this, now, route);
-    ticket.before = this.#load.queue(this.figures, now);
-    this.#inFlight.begin(ticket);
-    this.figures[SENT_SINCE]! += 1;
+    ticket.before = this.#load.queue(this.row, now);
+    this.#inFlight.begin(ticket, this.row);
+    this.#context.figures.numbers[this.row + SENT_SINCE]! += 1;
     this.#context.stalls?.begin(now);
     this.#context.shares.inFlight += 1;
     if (this.ejection.kind !== 'available') this.#context.judge.begun(this, ticket, now);
@@ -167,13 +176,13 @@ export class Node implements Candidate {
   reports(report: LoadReport, answer: OutcomeKind): void {
     this.report = report;
     // Its own is over with this answer.
-    if (report.inFlight !== undefined && answer === 'success') this.#load.reported(this.figures, Math.max(report.inFlight - 1, 0), report.at);
+    if (report.inFlight !== undefined && answer === 'success') this.#load.reported(this.row, Math.max(report.inFlight - 1, 0), report.at);
   }
 
   /** A clean record: what was known of it is of another time, and so is what began before `since` and is still on its way. */
   startOver(since: Millis): void {
     this.clearRecord(since);
-    forget(this.figures);
+    this.#context.figures.forget(this.row);
     this.#knownSince = since;
   }
 
@@ -185,7 +194,7 @@ export class Node implements Candidate {
 
   /** It had no traffic for so long, and has some again. */
   returned(away: Millis, now: Millis): void {
-    this.#context.slowStart.returned(this.figures, away, now);
+    this.#context.slowStart.returned(this.row, away, now);
   }
 
   /** It left the set or the subset: what is in flight ends, and changes nothing. */
@@ -199,17 +208,22 @@ export class Node implements Candidate {
     this.rebalance();
   }
 
+  /** It does not come back as what it was; its row is for others. */
+  forgotten(): void {
+    this.row = this.#context.figures.give(this.row);
+  }
+
   /** Load may be judged in another way from now on. */
   rebalance(): void {
     const { load, clock } = this.#context;
     if (load === this.#load) return;
-    load.adopt(this.figures, this.#load, clock.now());
+    load.adopt(this.row, this.#load, clock.now());
     this.#load = load;
   }
 
   /** For the ticket alone. */
   settled(ticket: Ticket, outcome: Outcome, since: Millis): void {
-    this.#inFlight.answered(ticket);
+    this.#inFlight.answered(ticket, this.row);
     this.#context.stalls?.end();
     this.totals[outcome.kind] += 1;
     // Attempts that hung until their timeout, while the endpoint was ejected and came back, would eject it again for its past.
@@ -220,7 +234,7 @@ export class Node implements Candidate {
     let elapsed = this.#elapsed(since, now);
     if (outcome.kind === 'success') elapsed = this.#context.fleet.answered(elapsed, ticket.before, ticket.route);
     else if (outcome.outrun) elapsed = this.#context.fleet.ordinary(elapsed, ticket.route);
-    this.#load.observe(this.figures, outcome, elapsed, now, ticket.before);
+    this.#load.observe(this.row, outcome, elapsed, now, ticket.before);
     if (ticket.startedAt >= this.#recordedSince && (outcome.kind === 'success' || outcome.kind === 'failure')) this.#record(outcome, now);
     if (trial && outcome.kind !== 'success') this.#context.judge.tried(this, outcome.kind, now);
   }
@@ -238,7 +252,7 @@ export class Node implements Candidate {
 
   /** For the ticket alone. */
   released(ticket: Ticket, outcome: OutcomeKind): void {
-    this.#inFlight.end();
+    this.#inFlight.end(this.row);
     this.#context.shares.inFlight -= 1;
     if (outcome !== 'success' || this.#left) return;
     if (ticket.startedAt >= this.#recordedSince) this.record.completed();

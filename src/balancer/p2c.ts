@@ -21,7 +21,7 @@ import { below, type Random } from '../core/random.ts';
 import type { Tried } from '../core/tried.ts';
 import { COST, WEIGHT, type Figures } from './figures.ts';
 import type { Load } from './load.ts';
-import { rank, type Candidate, type Picker, type PickRequest } from './picker.ts';
+import { rank, rowsOf, type Candidate, type Picker, type PickRequest } from './picker.ts';
 import { WeightedDraw } from './weighted-draw.ts';
 
 /**
@@ -39,43 +39,50 @@ export interface P2cOptions {
 
 export class P2c<Some extends Candidate> implements Picker<Some> {
   readonly #load: Load;
+  readonly #figures: Figures;
   readonly #random: Random;
   readonly #options: P2cOptions;
   #candidates: readonly Some[] = [];
   /** Theirs, in the same order: of those that are compared and not taken, nothing else is looked at. */
-  #figures: readonly Figures[] = [];
+  #rows = new Int32Array(0);
   /** Indices drawn for one pick, in order; kept, so that a pick allocates nothing. */
   readonly #drawn: number[] = [];
   /** Those that cost least, by place, where others cost more (locality.ts): the first of each pick is drawn from them. */
   #near: Uint32Array | undefined;
   /** Of these, or of all, where their weights are not all the same. */
   #byWeight: WeightedDraw | undefined;
-  /** The latest first. */
+  /** The latest first, and their rows. */
   #memory: Some[] = [];
-  /** Those looked at for one pick, with their figures; kept, so that a pick allocates nothing. */
-  readonly #compared: Some[] = [];
-  readonly #weighed: Figures[] = [];
+  #memoryRows = new Int32Array(16);
+  /** The rows of those looked at for one pick, and which they are: by place, or of those remembered by −1 − place. Kept, so that a pick allocates nothing. */
+  #weighed = new Int32Array(16);
+  #compared = new Int32Array(16);
   #loads = new Float64Array(16);
 
-  constructor(load: Load, random: Random, options: P2cOptions) {
+  constructor(load: Load, figures: Figures, random: Random, options: P2cOptions) {
     this.#load = load;
+    this.#figures = figures;
     this.#random = random;
     this.#options = options;
   }
 
   use(candidates: readonly Some[]): void {
+    const { numbers } = this.#figures;
+    const rows = rowsOf(candidates);
+    const near = nearest(rows, numbers);
+    const firsts = near === undefined ? rows : near.map((place) => rows[place]!);
     this.#candidates = candidates;
-    this.#figures = candidates.map(({ figures }) => figures);
-    const near = nearest(candidates);
-    const firsts = near === undefined ? candidates : Array.from(near, (place) => candidates[place]!);
+    this.#rows = rows;
     this.#near = near;
-    this.#byWeight = firsts.some(({ figures }) => figures[WEIGHT] !== firsts[0]!.figures[WEIGHT]) ? new WeightedDraw(firsts.map(({ figures }) => figures[WEIGHT]!)) : undefined;
+    this.#byWeight = firsts.some((row) => numbers[row + WEIGHT] !== numbers[firsts[0]! + WEIGHT]) ? new WeightedDraw(Array.from(firsts, (row) => numbers[row + WEIGHT]!)) : undefined;
     this.#memory = this.#memory.filter((candidate) => candidates.includes(candidate));
+    this.#memory.forEach(({ row }, place) => (this.#memoryRows[place] = row));
   }
 
-  load(candidate: Some, now: Millis): number {
-    this.#weighed[0] = candidate.figures;
-    return this.#weigh(1, now)[0]!;
+  load({ row }: Some, now: Millis): number {
+    this.#weighed[0] = row;
+    this.#load.weigh(this.#weighed, 1, now, this.#loads);
+    return this.#loads[0]! * this.#figures.numbers[row + COST]!;
   }
 
   pick({ tried }: PickRequest, room: number, now: Millis): Some | undefined {
@@ -83,58 +90,73 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
     const count = candidates.length;
     if (count < 2) return candidates[0];
     // First who is compared, then how they compare: so the processor waits for those that are far away in memory at one time, not in turn.
-    const [compared, weighed] = [this.#compared, this.#weighed];
-    let among = 0;
+    const [figures, rows] = [this.#figures, this.#rows];
     const choices = this.#options.choices();
     const most = Math.min(choices + REDRAWN, count);
-    for (let drawn = 0; among < choices && drawn < most; drawn += 1) {
-      const index = this.#draw(drawn, count);
-      const [candidate, figures] = [candidates[index]!, this.#figures[index]!];
-      if (rank(candidate, tried, room, figures) !== 0) continue;
-      compared[among] = candidate;
-      weighed[among++] = figures;
-    }
     const remembered = Math.min(this.#options.memory(), this.#memory.length);
-    for (let place = 0; place < remembered; place += 1) {
-      const candidate = this.#memory[place]!;
-      if (rank(candidate, tried, room) !== 0) continue;
-      compared[among] = candidate;
-      weighed[among++] = candidate.figures;
+    this.#makeRoom(choices + remembered);
+    const [weighed, compared] = [this.#weighed, this.#compared];
+    let among = 0;
+    for (let drawn = 0; among < choices && drawn < most; drawn += 1) {
+      const place = this.#draw(drawn, count);
+      const row = rows[place]!;
+      if (rank(figures, row, candidates[place]!, tried, room) !== 0) continue;
+      weighed[among] = row;
+      compared[among++] = place;
     }
-    return among < 2 ? this.#ofBestOff(tried, room, now) : this.#least(among, now);
+    for (let place = 0; place < remembered; place += 1) {
+      const row = this.#memoryRows[place]!;
+      if (rank(figures, row, this.#memory[place]!, tried, room) !== 0) continue;
+      weighed[among] = row;
+      compared[among++] = -1 - place;
+    }
+    if (among < 2) return this.#ofBestOff(tried, room, now);
+    const found = compared[this.#least(among, now)]!;
+    return found < 0 ? this.#memory[-1 - found] : candidates[found];
   }
 
   /** Of the first so many that are compared. Of equals the first, as those drawn come before those remembered. */
-  #least(among: number, now: Millis): Some {
-    const loads = this.#weigh(among, now);
+  #least(among: number, now: Millis): number {
+    this.#weigh(among, now);
+    const loads = this.#loads;
     let best = 0;
     for (let place = 1; place < among; place += 1) if (loads[place]! < loads[best]!) best = place;
-    return this.#compared[best]!;
+    return best;
   }
 
   /** The first so many of `#weighed`. */
-  #weigh(count: number, now: Millis): Float64Array {
-    const weighed = this.#weighed;
-    if (count > this.#loads.length) this.#loads = new Float64Array(2 * count);
-    const loads = this.#loads;
+  #weigh(count: number, now: Millis): void {
+    const [weighed, loads] = [this.#weighed, this.#loads];
     this.#load.weigh(weighed, count, now, loads);
-    for (let place = 0; place < count; place += 1) loads[place]! *= weighed[place]![COST]!;
-    return loads;
+    if (this.#near === undefined) return;
+    const { numbers } = this.#figures;
+    for (let place = 0; place < count; place += 1) loads[place]! *= numbers[weighed[place]! + COST]!;
+  }
+
+  /** To compare so many. */
+  #makeRoom(count: number): void {
+    if (count <= this.#loads.length) return;
+    this.#weighed = new Int32Array(2 * count);
+    this.#compared = new Int32Array(2 * count);
+    this.#loads = new Float64Array(2 * count);
   }
 
   succeeded(candidate: Some, now: Millis): void {
-    const memory = this.#memory;
-    const most = this.#options.memory();
+    const [memory, most] = [this.#memory, this.#options.memory()];
     const known = memory.indexOf(candidate);
     for (let place = known === -1 ? memory.length : known; place > 0; place -= 1) memory[place] = memory[place - 1]!;
     memory[0] = candidate;
     while (memory.length > most) this.#forgetWorst(now);
+    if (memory.length > this.#memoryRows.length) this.#memoryRows = new Int32Array(2 * memory.length);
+    for (let place = 0; place < memory.length; place += 1) this.#memoryRows[place] = memory[place]!.row;
   }
 
   #forgetWorst(now: Millis): void {
     const memory = this.#memory;
-    for (let place = 0; place < memory.length; place += 1) this.#weighed[place] = memory[place]!.figures;
-    const loads = this.#weigh(memory.length, now);
+    this.#makeRoom(memory.length);
+    for (let place = 0; place < memory.length; place += 1) this.#weighed[place] = memory[place]!.row;
+    this.#weigh(memory.length, now);
+    const loads = this.#loads;
     let worst = 0;
     for (let place = 1; place < memory.length; place += 1) if (loads[place]! >= loads[worst]!) worst = place;
     for (let place = worst; place < memory.length - 1; place += 1) memory[place] = memory[place + 1]!;
@@ -166,32 +188,36 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
     const candidates = this.#candidates;
     let best = Infinity;
     let among = 0;
-    for (const candidate of candidates) {
-      const found = rank(candidate, tried, room);
+    for (let place = 0; place < candidates.length; place += 1) {
+      const found = this.#rank(place, tried, room);
       if (found > best) continue;
       among = found < best ? 1 : among + 1;
       best = found;
     }
-    const a = nth(candidates, this.#draw(0, among), best, tried, room);
+    const a = candidates[this.#nth(this.#draw(0, among), best, tried, room)]!;
     if (among === 1) return a;
-    const b = nth(candidates, this.#draw(1, among), best, tried, room);
+    const b = candidates[this.#nth(this.#draw(1, among), best, tried, room)]!;
     return this.load(a, now) <= this.load(b, now) ? a : b;
+  }
+
+  /** The place of the one of this rank that has `before` others of it before it. */
+  #nth(before: number, wanted: number, tried: Tried, room: number): number {
+    let place = -1;
+    for (let left = before; left >= 0; ) if (this.#rank(++place, tried, room) === wanted) left -= 1;
+    return place;
+  }
+
+  #rank(place: number, tried: Tried, room: number): number {
+    return rank(this.#figures, this.#rows[place]!, this.#candidates[place]!, tried, room);
   }
 }
 
 /** The places of those that cost least; undefined where that is all of them, or none. */
-function nearest(candidates: readonly Candidate[]): Uint32Array | undefined {
+function nearest(rows: Int32Array, numbers: Float64Array): Uint32Array | undefined {
   let count = 0;
-  for (const { figures } of candidates) if (figures[COST] === 1) count += 1;
-  if (count === 0 || count === candidates.length) return undefined;
+  for (const row of rows) if (numbers[row + COST] === 1) count += 1;
+  if (count === 0 || count === rows.length) return undefined;
   const near = new Uint32Array(count);
-  for (let place = 0, found = 0; place < candidates.length; place += 1) if (candidates[place]!.figures[COST] === 1) near[found++] = place;
+  for (let place = 0, found = 0; place < rows.length; place += 1) if (numbers[rows[place]! + COST] === 1) near[found++] = place;
   return near;
-}
-
-/** The candidate of this rank that has `place` others of it before it. */
-function nth<Some extends Candidate>(candidates: readonly Some[], place: number, wanted: number, tried: Tried, room: number): Some {
-  let index = -1;
-  for (let left = place; left >= 0; ) if (rank(candidates[++index]!, tried, room) === wanted) left -= 1;
-  return candidates[index]!;
 }

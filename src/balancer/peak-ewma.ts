@@ -25,39 +25,42 @@ import type { Millis } from '../core/clock.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { PeakEwmaKnobs } from '../core/balancer-policy.ts';
 import { decay } from './decay.ts';
-import { IN_FLIGHT, LATENCY, SAMPLED_AT, forget, isMeasured, oldestAge, type Figures } from './figures.ts';
+import { IN_FLIGHT, LATENCY, SAMPLED_AT, WAITING_SINCE, type Figures, type Row } from './figures.ts';
 import type { Fleet } from './fleet.ts';
-import { LONGEST_RETRY_AFTER, type Load } from './load.ts';
+import { LONGEST_RETRY_AFTER, type Knowledge, type Load } from './load.ts';
 import type { Shares } from './shares.ts';
 
 export class PeakEwma implements Load {
   readonly #knobs: () => PeakEwmaKnobs;
+  readonly #figures: Figures;
   readonly #fleet: Fleet;
   readonly #shares: Shares;
 
   /** Knobs are asked for when they are used, so a policy reload is felt at once and forgets nothing. */
-  constructor(knobs: () => PeakEwmaKnobs, fleet: Fleet, shares: Shares) {
+  constructor(knobs: () => PeakEwmaKnobs, { figures, fleet, shares }: Knowledge) {
     this.#knobs = knobs;
+    this.#figures = figures;
     this.#fleet = fleet;
     this.#shares = shares;
   }
 
-  weigh(some: readonly Figures[], count: number, now: Millis, loads: Float64Array): void {
+  weigh(rows: Int32Array, count: number, now: Millis, loads: Float64Array): void {
     const knobs = this.#knobs();
     const usual = this.#usual(knobs);
+    const { numbers } = this.#figures;
     for (let place = 0; place < count; place += 1) {
-      const figures = some[place]!;
+      const row = rows[place]!;
       // As in `latency`. Of one that was never measured all is long ago, and nothing is left but what is usual.
-      const latency = usual + (figures[LATENCY]! - usual) * weight(figures, now, knobs);
-      loads[place] = Math.max(latency, oldestAge(figures, now)) * this.#shares.pressure(figures, 0);
+      const latency = usual + (numbers[row + LATENCY]! - usual) * decay((now - numbers[row + SAMPLED_AT]!) / knobs.decay);
+      loads[place] = Math.max(latency, now - numbers[row + WAITING_SINCE]!) * this.#shares.pressure(row, 0);
     }
   }
 
-  latency(figures: Figures, now: Millis): Millis {
+  latency(row: Row, now: Millis): Millis {
     const knobs = this.#knobs();
     const usual = this.#usual(knobs);
-    if (!isMeasured(figures)) return usual;
-    return usual + (figures[LATENCY]! - usual) * weight(figures, now, knobs);
+    if (!this.#figures.isMeasured(row)) return usual;
+    return usual + (this.#figures.numbers[row + LATENCY]! - usual) * this.#weight(row, now, knobs);
   }
 
   #usual(knobs: PeakEwmaKnobs): Millis {
@@ -65,46 +68,47 @@ export class PeakEwma implements Load {
     return latency.known ? latency.value : knobs.initialLatency;
   }
 
-  observe(figures: Figures, outcome: Outcome, elapsed: Millis, now: Millis): void {
+  observe(row: Row, outcome: Outcome, elapsed: Millis, now: Millis): void {
     switch (outcome.kind) {
       case 'success':
-        return this.#sample(figures, elapsed, now);
+        return this.#sample(row, elapsed, now);
       case 'failure':
-        return this.#sample(figures, Math.max(elapsed, this.#knobs().failurePenalty), now);
+        return this.#sample(row, Math.max(elapsed, this.#knobs().failurePenalty), now);
       case 'overload': {
         const asked = Math.min(outcome.retryAfter ?? 0, LONGEST_RETRY_AFTER);
-        return this.#sample(figures, Math.max(elapsed, asked, this.#knobs().failurePenalty), now);
+        return this.#sample(row, Math.max(elapsed, asked, this.#knobs().failurePenalty), now);
       }
       case 'cancelled':
         // It would have taken longer; how much longer nobody knows.
-        if (outcome.outrun && elapsed > this.latency(figures, now)) this.#sample(figures, elapsed, now);
+        if (outcome.outrun && elapsed > this.latency(row, now)) this.#sample(row, elapsed, now);
         return;
       case 'local':
         return;
     }
   }
 
-  queue(figures: Figures): number {
-    return figures[IN_FLIGHT]!;
+  queue(row: Row): number {
+    return this.#figures.numbers[row + IN_FLIGHT]!;
   }
 
   reported(): void {}
 
-  adopt(figures: Figures, before: Load, now: Millis): void {
-    if (!isMeasured(figures)) return;
-    const latency = before.latency(figures, now);
-    forget(figures);
-    this.#sample(figures, latency, now);
+  adopt(row: Row, before: Load, now: Millis): void {
+    if (!this.#figures.isMeasured(row)) return;
+    const latency = before.latency(row, now);
+    this.#figures.forget(row);
+    this.#sample(row, latency, now);
   }
 
-  #sample(figures: Figures, latency: Millis, now: Millis): void {
-    const peak = figures[LATENCY]!;
-    const kept = weight(figures, now, this.#knobs());
-    figures[LATENCY] = isMeasured(figures) ? Math.max(latency, peak * kept + latency * (1 - kept)) : latency;
-    figures[SAMPLED_AT] = now;
+  #sample(row: Row, latency: Millis, now: Millis): void {
+    const { numbers } = this.#figures;
+    const peak = numbers[row + LATENCY]!;
+    const kept = this.#weight(row, now, this.#knobs());
+    numbers[row + LATENCY] = this.#figures.isMeasured(row) ? Math.max(latency, peak * kept + latency * (1 - kept)) : latency;
+    numbers[row + SAMPLED_AT] = now;
   }
-}
 
-function weight(figures: Figures, now: Millis, knobs: PeakEwmaKnobs): number {
-  return decay((now - figures[SAMPLED_AT]!) / knobs.decay);
+  #weight(row: Row, now: Millis, knobs: PeakEwmaKnobs): number {
+    return decay((now - this.#figures.numbers[row + SAMPLED_AT]!) / knobs.decay);
+  }
 }

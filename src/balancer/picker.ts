@@ -10,16 +10,19 @@ import type { HeaderList } from '../core/call.ts';
 import type { Millis } from '../core/clock.ts';
 import type { EndpointKey } from '../core/endpoint.ts';
 import type { Tried } from '../core/tried.ts';
-import { IN_FLIGHT, PHASE, type Figures } from './figures.ts';
+import { IN_FLIGHT, PHASE, type Figures, type Row } from './figures.ts';
 import type { LoadReport } from './load-report.ts';
 
-/** What a picker sees of an endpoint. */
+/**
+ * What a picker sees of an endpoint. At that of those that are compared and not taken it does not look: of ten thousand each is somewhere else in
+ * memory, and what is compared is in their rows.
+ */
 export interface Candidate {
   readonly key: EndpointKey;
-  readonly figures: Figures;
+  readonly row: Row;
   /** What it last said of its own load. */
   readonly report?: LoadReport | undefined;
-  /** It has just come, and this pick is to leave it alone (slow-start.ts). Asked for those alone whose figures say that they are new. */
+  /** It has just come, and this pick is to leave it alone (slow-start.ts). Asked of those alone whose figures say that they are new. */
   readonly heldBack?: boolean;
 }
 
@@ -44,7 +47,12 @@ export interface Picker<Some extends Candidate = Candidate> {
   succeeded?(candidate: Some, now: Millis): void;
 }
 
-/** 0 is best: tried weighs more than full, and full more than held back. Whoever has its figures at hand need not look for them. */
-export function rank(candidate: Candidate, tried: Tried, room: number, figures = candidate.figures): number {
-  return (tried.size !== 0 && tried.has(candidate.key) ? 4 : 0) + (figures[IN_FLIGHT]! >= room ? 2 : 0) + (figures[PHASE]! !== 0 && candidate.heldBack === true ? 1 : 0);
+/** By place. */
+export function rowsOf(candidates: readonly Candidate[]): Int32Array<ArrayBuffer> {
+  return Int32Array.from(candidates, ({ row }) => row);
+}
+
+/** 0 is best: tried weighs more than full, and full more than held back. `row`: that of the candidate. */
+export function rank({ numbers, warming }: Figures, row: Row, candidate: Candidate, tried: Tried, room: number): number {
+  return (tried.size !== 0 && tried.has(candidate.key) ? 4 : 0) + (numbers[row + IN_FLIGHT]! >= room ? 2 : 0) + (warming && numbers[row + PHASE]! !== 0 && candidate.heldBack === true ? 1 : 0);
 }

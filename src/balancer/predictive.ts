@@ -41,9 +41,9 @@ import type { Millis } from '../core/clock.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { PredictiveKnobs } from '../core/balancer-policy.ts';
 import { decay, decayAll } from './decay.ts';
-import { IN_FLIGHT, LATENCY, REPORTED, REPORTED_AT, SENT_SINCE, USUAL_REPORTED, QUEUE, RESTS_UNTIL, SAMPLED_AT, SAMPLES, SLOW_LATENCY, SUCCESS, TRIED_AT, forget, isMeasured, oldestAge, type Figures } from './figures.ts';
+import { IN_FLIGHT, LATENCY, REPORTED, REPORTED_AT, SENT_SINCE, USUAL_REPORTED, QUEUE, RESTS_UNTIL, SAMPLED_AT, SAMPLES, SLOW_LATENCY, SUCCESS, TRIED_AT, WAITING_SINCE, type Figures, type Row } from './figures.ts';
 import type { Fleet } from './fleet.ts';
-import { LONGEST_RETRY_AFTER, type Load } from './load.ts';
+import { LONGEST_RETRY_AFTER, type Knowledge, type Load } from './load.ts';
 import type { Shares } from './shares.ts';
 
 /** What is known of an instant's queue is old after this; a pause of a collector takes about as long. */
@@ -69,127 +69,136 @@ const LEAST_SUCCESS = 0.001;
 export class Predictive implements Load {
   protected readonly shares: Shares;
   readonly #knobs: () => PredictiveKnobs;
+  readonly #figures: Figures;
   readonly #fleet: Fleet;
   /** Of one `weigh`; kept, so that a pick allocates nothing. */
   #decayed = new Float64Array(2 * 16);
 
   /** Knobs are asked for when they are used, so a policy reload is felt at once and forgets nothing. */
-  constructor(knobs: () => PredictiveKnobs, fleet: Fleet, shares: Shares) {
+  constructor(knobs: () => PredictiveKnobs, { figures, fleet, shares }: Knowledge) {
     this.#knobs = knobs;
+    this.#figures = figures;
     this.#fleet = fleet;
     this.shares = shares;
   }
 
-  weigh(some: readonly Figures[], count: number, now: Millis, loads: Float64Array): void {
+  weigh(rows: Int32Array, count: number, now: Millis, loads: Float64Array): void {
     const { shares } = this;
+    const { numbers } = this.#figures;
     const usual = this.#usual();
     const { queue: queues, reported: { known: reported } } = this.#fleet;
     const presumed = queues.value;
     if (this.#decayed.length < 2 * count) this.#decayed = new Float64Array(4 * count);
     const decayed = this.#decayed;
     for (let place = 0; place < count; place += 1) {
-      const figures = some[place]!;
-      const elapsed = now - figures[SAMPLED_AT]!;
+      const row = rows[place]!;
+      const elapsed = now - numbers[row + SAMPLED_AT]!;
       decayed[2 * place] = elapsed / SLOW;
       decayed[2 * place + 1] = elapsed / FAST;
     }
     decayAll(decayed, 2 * count);
     for (let place = 0; place < count; place += 1) {
-      const figures = some[place]!;
+      const row = rows[place]!;
       // As in `latency`, once more, with what decays worked out for all at once (decay.ts).
-      const slow = usual + (figures[SLOW_LATENCY]! - usual) * decayed[2 * place]!;
-      const fast = slow + (figures[LATENCY]! - slow) * decayed[2 * place + 1]!;
-      const latency = Math.max(fast, oldestAge(figures, now), figures[RESTS_UNTIL]! - now, LEAST_LATENCY);
-      const before = isMeasured(figures) ? figures[QUEUE]! : presumed;
+      const slow = usual + (numbers[row + SLOW_LATENCY]! - usual) * decayed[2 * place]!;
+      const fast = slow + (numbers[row + LATENCY]! - slow) * decayed[2 * place + 1]!;
+      const latency = Math.max(fast, now - numbers[row + WAITING_SINCE]!, numbers[row + RESTS_UNTIL]! - now, LEAST_LATENCY);
+      const before = numbers[row + SAMPLED_AT] !== -Infinity ? numbers[row + QUEUE]! : presumed;
       // Where weights differ, what counts is the part of what this process sends.
-      const queue = shares.even ? ((reported ? this.queue(figures, now) : figures[IN_FLIGHT]!) + 1) / (before + 1) : shares.pressure(figures, before);
-      const success = Math.max(successRate(figures, now), LEAST_SUCCESS);
+      const queue = shares.even ? ((reported ? this.queue(row, now) : numbers[row + IN_FLIGHT]!) + 1) / (before + 1) : shares.pressure(row, before);
+      const success = Math.max(successRate(numbers, row, now), LEAST_SUCCESS);
       // x^1.25, without the price of a power.
       loads[place] = (latency * queue * Math.sqrt(Math.sqrt(queue))) / (success * success);
     }
   }
 
   /** As it is written above, without asking whether it was ever measured: then all is long ago, and nothing is left but what is usual. */
-  latency(figures: Figures, now: Millis): Millis {
+  latency(row: Row, now: Millis): Millis {
+    const { numbers } = this.#figures;
     const usual = this.#usual();
-    const elapsed = now - figures[SAMPLED_AT]!;
-    const slow = usual + (figures[SLOW_LATENCY]! - usual) * decay(elapsed / SLOW);
-    return slow + (figures[LATENCY]! - slow) * decay(elapsed / FAST);
+    const elapsed = now - numbers[row + SAMPLED_AT]!;
+    const slow = usual + (numbers[row + SLOW_LATENCY]! - usual) * decay(elapsed / SLOW);
+    return slow + (numbers[row + LATENCY]! - slow) * decay(elapsed / FAST);
   }
 
   /** R. */
-  queue(figures: Figures, now: Millis): number {
-    const own = figures[IN_FLIGHT]!;
+  queue(row: Row, now: Millis): number {
+    const { numbers } = this.#figures;
+    const own = numbers[row + IN_FLIGHT]!;
     const { reported, share } = this.#fleet;
     if (!reported.known) return own;
-    const others = (share - 1) * own + Math.min(figures[SENT_SINCE]!, own);
-    if (figures[REPORTED_AT] === -Infinity) return reported.value + others;
-    const usual = figures[USUAL_REPORTED]!;
-    return usual + (figures[REPORTED]! - usual) * decay((now - figures[REPORTED_AT]!) / FRESH) + others;
+    const others = (share - 1) * own + Math.min(numbers[row + SENT_SINCE]!, own);
+    if (numbers[row + REPORTED_AT] === -Infinity) return reported.value + others;
+    const usual = numbers[row + USUAL_REPORTED]!;
+    return usual + (numbers[row + REPORTED]! - usual) * decay((now - numbers[row + REPORTED_AT]!) / FRESH) + others;
   }
 
-  reported(figures: Figures, inFlight: number, now: Millis): void {
-    this.#fleet.reports(inFlight, Math.max(figures[IN_FLIGHT]! - 1, 0));
-    if (figures[REPORTED_AT] === -Infinity) figures[USUAL_REPORTED] = inFlight;
-    else figures[USUAL_REPORTED]! += Math.max(SLOW_SHARE, 1 - decay((now - figures[REPORTED_AT]!) / SLOW)) * (inFlight - figures[USUAL_REPORTED]!);
-    figures[REPORTED] = inFlight;
-    figures[REPORTED_AT] = now;
-    figures[SENT_SINCE] = 0;
+  reported(row: Row, inFlight: number, now: Millis): void {
+    const { numbers } = this.#figures;
+    this.#fleet.reports(inFlight, Math.max(numbers[row + IN_FLIGHT]! - 1, 0));
+    if (numbers[row + REPORTED_AT] === -Infinity) numbers[row + USUAL_REPORTED] = inFlight;
+    else numbers[row + USUAL_REPORTED]! += Math.max(SLOW_SHARE, 1 - decay((now - numbers[row + REPORTED_AT]!) / SLOW)) * (inFlight - numbers[row + USUAL_REPORTED]!);
+    numbers[row + REPORTED] = inFlight;
+    numbers[row + REPORTED_AT] = now;
+    numbers[row + SENT_SINCE] = 0;
   }
 
-  observe(figures: Figures, outcome: Outcome, elapsed: Millis, now: Millis, before: number): void {
+  observe(row: Row, outcome: Outcome, elapsed: Millis, now: Millis, before: number): void {
+    const { numbers } = this.#figures;
     switch (outcome.kind) {
       case 'success':
-        this.#sample(figures, elapsed, before, now);
-        return tried(figures, 1, now);
+        this.#sample(row, elapsed, before, now);
+        return tried(numbers, row, 1, now);
       case 'overload':
-        figures[RESTS_UNTIL] = now + Math.min(outcome.retryAfter ?? 0, LONGEST_RETRY_AFTER);
-        return tried(figures, 0, now);
+        numbers[row + RESTS_UNTIL] = now + Math.min(outcome.retryAfter ?? 0, LONGEST_RETRY_AFTER);
+        return tried(numbers, row, 0, now);
       case 'failure':
-        return tried(figures, 0, now);
+        return tried(numbers, row, 0, now);
       case 'cancelled':
-        return outcome.outrun ? this.#outrun(figures, elapsed, before, now) : undefined;
+        return outcome.outrun ? this.#outrun(row, elapsed, before, now) : undefined;
       case 'local':
         return;
     }
   }
 
-  adopt(figures: Figures, before: Load, now: Millis): void {
-    if (!isMeasured(figures)) return;
-    const latency = before.latency(figures, now);
-    forget(figures);
-    this.#sample(figures, latency, this.#fleet.queue.value, now);
+  adopt(row: Row, before: Load, now: Millis): void {
+    if (!this.#figures.isMeasured(row)) return;
+    const latency = before.latency(row, now);
+    this.#figures.forget(row);
+    this.#sample(row, latency, this.#fleet.queue.value, now);
   }
 
-  #sample(figures: Figures, latency: Millis, before: number, now: Millis): void {
-    if (!isMeasured(figures)) {
-      figures[LATENCY] = figures[SLOW_LATENCY] = latency;
-      figures[QUEUE] = before;
+  #sample(row: Row, latency: Millis, before: number, now: Millis): void {
+    const { numbers } = this.#figures;
+    if (!this.#figures.isMeasured(row)) {
+      numbers[row + LATENCY] = numbers[row + SLOW_LATENCY] = latency;
+      numbers[row + QUEUE] = before;
     } else {
-      const elapsed = now - figures[SAMPLED_AT]!;
-      const fast = this.latency(figures, now);
-      const slow = this.#slowLatency(figures, elapsed);
-      const samples = figures[SAMPLES]!;
+      const elapsed = now - numbers[row + SAMPLED_AT]!;
+      const fast = this.latency(row, now);
+      const slow = this.#slowLatency(row, elapsed);
+      const samples = numbers[row + SAMPLES]!;
       const share = Math.max(samples < 20 ? 1 / (samples + 1) : 0, SLOW_SHARE, 1 - decay(elapsed / SLOW));
-      figures[SLOW_LATENCY] = slow + share * (latency - slow);
-      figures[LATENCY] = fast + Math.max(FAST_SHARE, 1 - decay(elapsed / FAST)) * (latency - fast);
-      figures[QUEUE]! += share * (before - figures[QUEUE]!);
+      numbers[row + SLOW_LATENCY] = slow + share * (latency - slow);
+      numbers[row + LATENCY] = fast + Math.max(FAST_SHARE, 1 - decay(elapsed / FAST)) * (latency - fast);
+      numbers[row + QUEUE]! += share * (before - numbers[row + QUEUE]!);
     }
-    figures[SAMPLES]! += 1;
-    figures[SAMPLED_AT] = now;
+    numbers[row + SAMPLES]! += 1;
+    numbers[row + SAMPLED_AT] = now;
   }
 
   /** An answer would have taken longer than this. How much longer nobody knows, so it never makes the endpoint look better. */
-  #outrun(figures: Figures, waited: Millis, before: number, now: Millis): void {
-    if (waited <= this.latency(figures, now)) return;
-    this.#sample(figures, waited, before, now);
+  #outrun(row: Row, waited: Millis, before: number, now: Millis): void {
+    const { numbers } = this.#figures;
+    if (waited <= this.latency(row, now)) return;
+    this.#sample(row, waited, before, now);
     // What takes long with a short queue takes long without one: believed as quickly as the latency. Hedges keep the queue short.
-    if (before < figures[QUEUE]!) figures[QUEUE]! += FAST_SHARE * (before - figures[QUEUE]!);
+    if (before < numbers[row + QUEUE]!) numbers[row + QUEUE]! += FAST_SHARE * (before - numbers[row + QUEUE]!);
   }
 
-  #slowLatency(figures: Figures, elapsed: Millis): Millis {
+  #slowLatency(row: Row, elapsed: Millis): Millis {
     const usual = this.#usual();
-    return usual + (figures[SLOW_LATENCY]! - usual) * decay(elapsed / SLOW);
+    return usual + (this.#figures.numbers[row + SLOW_LATENCY]! - usual) * decay(elapsed / SLOW);
   }
 
   #usual(): Millis {
@@ -198,15 +207,15 @@ export class Predictive implements Load {
   }
 }
 
-function tried(figures: Figures, succeeded: number, now: Millis): void {
-  const before = successRate(figures, now);
+function tried(numbers: Float64Array, row: Row, succeeded: number, now: Millis): void {
+  const before = successRate(numbers, row, now);
   const after = before + SUCCESS_SHARE * (succeeded - before);
   // Nearly all endpoints nearly always, and quicker to look at.
-  figures[SUCCESS] = after > 1 - 1e-4 ? 1 : after;
-  figures[TRIED_AT] = now;
+  numbers[row + SUCCESS] = after > 1 - 1e-4 ? 1 : after;
+  numbers[row + TRIED_AT] = now;
 }
 
-function successRate(figures: Figures, now: Millis): number {
-  const success = figures[SUCCESS]!;
-  return success === 1 ? 1 : 1 - (1 - success) * decay((now - figures[TRIED_AT]!) / FORGIVING);
+function successRate(numbers: Float64Array, row: Row, now: Millis): number {
+  const success = numbers[row + SUCCESS]!;
+  return success === 1 ? 1 : 1 - (1 - success) * decay((now - numbers[row + TRIED_AT]!) / FORGIVING);
 }

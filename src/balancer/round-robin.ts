@@ -6,7 +6,7 @@
  */
 import type { Millis } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
-import { WEIGHT } from './figures.ts';
+import { WEIGHT, type Figures } from './figures.ts';
 import { InTurn } from './in-turn.ts';
 import type { Candidate, Picker, PickRequest } from './picker.ts';
 import { Turns } from './turns.ts';
@@ -14,16 +14,19 @@ import { Turns } from './turns.ts';
 export class RoundRobin<Some extends Candidate> implements Picker<Some> {
   #candidates: readonly Some[] = [];
   readonly #turns: Turns<Some>;
-  readonly #inTurn: InTurn;
+  readonly #inTurn: InTurn<Some>;
+  readonly #figures: Figures;
 
-  constructor(random: Random) {
+  constructor(figures: Figures, random: Random) {
+    this.#figures = figures;
     this.#turns = new Turns(random);
-    this.#inTurn = new InTurn(this.#turns);
+    this.#inTurn = new InTurn(this.#turns, figures);
   }
 
   use(candidates: readonly Some[]): void {
     this.#candidates = candidates;
-    this.#turns.use(candidates, ({ figures }) => figures[WEIGHT]!);
+    this.#turns.use(candidates, ({ row }) => this.#figures.numbers[row + WEIGHT]!);
+    this.#inTurn.use(candidates);
   }
 
   /** How far its turn is. */
@@ -34,6 +37,6 @@ export class RoundRobin<Some extends Candidate> implements Picker<Some> {
 
   pick({ tried }: PickRequest, room: number, _now: Millis): Some | undefined {
     const candidates = this.#candidates;
-    return candidates.length < 2 ? candidates[0] : this.#inTurn.pick(candidates, tried, room);
+    return candidates.length < 2 ? candidates[0] : this.#inTurn.pick(tried, room);
   }
 }

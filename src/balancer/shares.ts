@@ -20,7 +20,7 @@
  * Where all weights are the same there is nothing to do, and pressure is (in flight + 1) / (usual + 1).
  */
 import { decay } from './decay.ts';
-import { AHEAD, AHEAD_AT, COST, IN_FLIGHT, WEIGHT, type Figures } from './figures.ts';
+import { AHEAD, AHEAD_AT, COST, IN_FLIGHT, WEIGHT, type Figures, type Row } from './figures.ts';
 
 /** With 4, of two weights 9:1 the smaller gets a quarter too much one call at a time; with 16, 8 %. */
 const MEMORY = 16;
@@ -31,6 +31,7 @@ const MOST_BEHIND = 0.75;
 const SMALLEST_WEIGHT = 0.01;
 
 export class Shares {
+  readonly #figures: Figures;
   /** Attempts in flight to all endpoints. */
   inFlight = 0;
   /** All weights are the same. */
@@ -42,20 +43,27 @@ export class Shares {
   /** Requests that an endpoint of weight 1 should have had so far, of these and of the others. */
   readonly #times = new Float64Array(2);
 
+  constructor(figures: Figures) {
+    this.#figures = figures;
+  }
+
   /** From now on these have a share. `moved`: some of them cost more or less than before. */
-  use(candidates: readonly { readonly figures: Figures; readonly endpoint: { readonly weight: number } }[], moved: boolean): void {
+  use(candidates: readonly { readonly row: Row; readonly endpoint: { readonly weight: number } }[], moved: boolean): void {
+    const { numbers } = this.#figures;
     this.#even = true;
     this.#total = 0;
     this.#totals.fill(0);
-    for (const { figures, endpoint } of candidates) {
-      figures[WEIGHT] = Math.max(endpoint.weight, SMALLEST_WEIGHT);
-      this.#total += figures[WEIGHT];
-      this.#totals[groupOf(figures)]! += figures[WEIGHT];
+    for (const { row, endpoint } of candidates) {
+      const weight = Math.max(endpoint.weight, SMALLEST_WEIGHT);
+      const group = groupOf(numbers, row);
+      numbers[row + WEIGHT] = weight;
+      this.#total += weight;
+      this.#totals[group]! += weight;
       if (moved) {
-        figures[AHEAD] = 0;
-        figures[AHEAD_AT] = this.#times[groupOf(figures)]!;
+        numbers[row + AHEAD] = 0;
+        numbers[row + AHEAD_AT] = this.#times[group]!;
       }
-      if (figures[WEIGHT] !== candidates[0]!.figures[WEIGHT]) this.#even = false;
+      if (weight !== numbers[candidates[0]!.row + WEIGHT]) this.#even = false;
     }
   }
 
@@ -64,30 +72,32 @@ export class Shares {
     return this.#even;
   }
 
-  /** The next request goes to this endpoint. */
-  took(figures: Figures): void {
-    if (this.#even) return;
-    const group = groupOf(figures);
+  /** The next request goes to this endpoint. To be told only where they are not even: so nobody need look who it is. */
+  took({ row }: { readonly row: Row }): void {
+    const { numbers } = this.#figures;
+    const group = groupOf(numbers, row);
     this.#times[group]! += 1 / this.#totals[group]!;
-    figures[AHEAD] = this.#ahead(figures) + 1;
-    figures[AHEAD_AT] = this.#times[group]!;
+    numbers[row + AHEAD] = this.#ahead(numbers, row) + 1;
+    numbers[row + AHEAD_AT] = this.#times[group]!;
   }
 
   /** How crowded an endpoint is. `usual` attempts in flight are where only its own past counts. */
-  pressure(figures: Figures, usual: number): number {
-    const inFlight = figures[IN_FLIGHT]!;
+  pressure(row: Row, usual: number): number {
+    const { numbers } = this.#figures;
+    const inFlight = numbers[row + IN_FLIGHT]!;
     if (this.#even) return (inFlight + 1) / (usual + 1);
-    const expected = (this.inFlight * figures[WEIGHT]!) / this.#total;
-    return (inFlight + this.#ahead(figures) + 1) / (expected + 1);
+    const expected = (this.inFlight * numbers[row + WEIGHT]!) / this.#total;
+    return (inFlight + this.#ahead(numbers, row) + 1) / (expected + 1);
   }
 
   /** Requests beyond its part. */
-  #ahead(figures: Figures): number {
-    const due = (this.#times[groupOf(figures)]! - figures[AHEAD_AT]!) * figures[WEIGHT]!;
-    return Math.max((figures[AHEAD]! + MEMORY) * decay(due / MEMORY) - MEMORY, groupOf(figures) === 0 ? -MOST_BEHIND : 0);
+  #ahead(numbers: Float64Array, row: Row): number {
+    const group = groupOf(numbers, row);
+    const due = (this.#times[group]! - numbers[row + AHEAD_AT]!) * numbers[row + WEIGHT]!;
+    return Math.max((numbers[row + AHEAD]! + MEMORY) * decay(due / MEMORY) - MEMORY, group === 0 ? -MOST_BEHIND : 0);
   }
 }
 
-function groupOf(figures: Figures): 0 | 1 {
-  return figures[COST] === 1 ? 0 : 1;
+function groupOf(numbers: Float64Array, row: Row): 0 | 1 {
+  return numbers[row + COST] === 1 ? 0 : 1;
 }

@@ -24,7 +24,7 @@
 import type { Millis } from '../core/clock.ts';
 import type { SlowStartKnobs, Switchable } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
-import { PHASE, SINCE, type Figures } from './figures.ts';
+import { PHASE, SINCE, type Figures, type Row } from './figures.ts';
 
 /** Of the window: how often the mean is worked out anew. */
 const REVIEWED_EVERY = 1 / 30;
@@ -33,26 +33,26 @@ const GOLDEN = (Math.sqrt(5) - 1) / 2;
 export class SlowStart {
   readonly #knobs: () => Switchable<SlowStartKnobs>;
   readonly #random: Random;
-  #candidates: readonly { readonly figures: Figures }[] = [];
+  readonly #figures: Figures;
+  #candidates: readonly { readonly row: Row }[] = [];
   /** As the knobs said when candidates were last looked at. */
   #window: Millis = 1;
   #least = 1;
   #mean = 1;
-  /** Somebody is held back in some picks. */
-  #acts = false;
   /** Of this pick. */
   #now: Millis = 0;
   #place = 0;
   #places = 0;
   #dueAt: Millis = Infinity;
 
-  constructor(knobs: () => Switchable<SlowStartKnobs>, random: Random) {
+  constructor(knobs: () => Switchable<SlowStartKnobs>, random: Random, figures: Figures) {
     this.#knobs = knobs;
     this.#random = random;
+    this.#figures = figures;
   }
 
   /** From now on these may be chosen. */
-  use(candidates: readonly { readonly figures: Figures }[], now: Millis): void {
+  use(candidates: readonly { readonly row: Row }[], now: Millis): void {
     this.#candidates = candidates;
     this.#review(now);
   }
@@ -60,42 +60,44 @@ export class SlowStart {
   /** A pick begins. */
   begin(now: Millis): void {
     if (now >= this.#dueAt) this.#review(now);
-    if (!this.#acts) return;
+    if (!this.#figures.warming) return;
     this.#now = now;
     this.#place = this.#random.next();
   }
 
   /** Whether this pick is to leave it alone, as far as there are others. */
-  holdsBack(figures: Figures): boolean {
-    if (!this.#acts) return false;
-    const behind = this.#place - figures[PHASE]!;
-    return (behind < 0 ? behind + 1 : behind) >= this.#part(figures, this.#now);
+  holdsBack(row: Row): boolean {
+    if (!this.#figures.warming) return false;
+    const behind = this.#place - this.#figures.numbers[row + PHASE]!;
+    return (behind < 0 ? behind + 1 : behind) >= this.#part(row, this.#now);
   }
 
   /** Which part of its share it gets. */
-  part(figures: Figures, now: Millis): number {
-    return figures[PHASE] === 0 ? 1 : this.#part(figures, now);
+  part(row: Row, now: Millis): number {
+    return this.#figures.numbers[row + PHASE] === 0 ? 1 : this.#part(row, now);
   }
 
   /** An endpoint is back that had no traffic for so long. */
-  returned(figures: Figures, away: Millis, now: Millis): void {
+  returned(row: Row, away: Millis, now: Millis): void {
     const knobs = this.#knobs();
     if (knobs === 'off') return;
-    const age = Math.min(now - away - figures[SINCE]!, knobs.window);
-    figures[SINCE] = now - Math.max(age - away, 0);
+    const { numbers } = this.#figures;
+    const age = Math.min(now - away - numbers[row + SINCE]!, knobs.window);
+    numbers[row + SINCE] = now - Math.max(age - away, 0);
   }
 
-  #part(figures: Figures, now: Millis): number {
-    return Math.min(this.#warmth(figures, now) / this.#mean, 1);
+  #part(row: Row, now: Millis): number {
+    return Math.min(this.#warmth(row, now) / this.#mean, 1);
   }
 
-  #warmth(figures: Figures, now: Millis): number {
-    return Math.min(Math.max((now - figures[SINCE]!) / this.#window, this.#least), 1);
+  #warmth(row: Row, now: Millis): number {
+    return Math.min(Math.max((now - this.#figures.numbers[row + SINCE]!) / this.#window, this.#least), 1);
   }
 
   #review(now: Millis): void {
     const knobs = this.#knobs();
-    this.#acts = false;
+    const { numbers } = this.#figures;
+    this.#figures.warming = false;
     this.#dueAt = Infinity;
     if (knobs !== 'off') {
       this.#window = knobs.window;
@@ -103,19 +105,19 @@ export class SlowStart {
     }
     let sum = 0;
     let coldest = 1;
-    for (const { figures } of this.#candidates) {
-      const warmth = knobs === 'off' ? 1 : this.#warmth(figures, now);
+    for (const { row } of this.#candidates) {
+      const warmth = knobs === 'off' ? 1 : this.#warmth(row, now);
       sum += warmth;
       if (warmth < coldest) coldest = warmth;
-      if (warmth === 1) figures[PHASE] = 0;
-      else if (figures[PHASE] === 0) figures[PHASE] = this.#nextPlace();
+      if (warmth === 1) numbers[row + PHASE] = 0;
+      else if (numbers[row + PHASE] === 0) numbers[row + PHASE] = this.#nextPlace();
     }
     if (knobs === 'off' || coldest === 1) return;
     const mean = sum / this.#candidates.length;
     // Adding up rounds.
     const alike = mean - coldest < 1e-9;
     this.#mean = alike ? coldest : mean;
-    this.#acts = knobs.mode === 'enforce' && !alike;
+    this.#figures.warming = knobs.mode === 'enforce' && !alike;
     this.#dueAt = now + knobs.window * REVIEWED_EVERY;
   }
 

@@ -13,29 +13,40 @@ const KEPT: Millis = 60_000;
 /** A set that is replaced whole again and again must not pile up; the oldest go first. */
 const MOST = 4096;
 
+interface Buried {
+  readonly node: Node;
+  readonly at: Millis;
+}
+
 export class Tombstones {
-  readonly #gone = new Map<EndpointKey, { readonly node: Node; readonly at: Millis }>();
+  readonly #gone = new Map<EndpointKey, Buried>();
 
   /** The node leaves. */
   bury(node: Node, now: Millis): void {
     node.leave();
     // Put at the end: the map is in the order of leaving.
-    this.#gone.delete(node.key);
+    this.#dig(node.key)?.node.forgotten();
     this.#gone.set(node.key, { node, at: now });
     for (const [key, { at }] of this.#gone) {
       if (now - at <= KEPT && this.#gone.size <= MOST) break;
-      this.#gone.delete(key);
+      this.#dig(key)!.node.forgotten();
     }
   }
 
   /** The node of an endpoint that is back in time; undefined where nothing is known of it. */
   recall(endpoint: Endpoint, now: Millis): Node | undefined {
-    const key = endpointKey(endpoint);
-    const found = this.#gone.get(key);
+    const found = this.#dig(endpointKey(endpoint));
     if (found === undefined) return undefined;
-    this.#gone.delete(key);
-    if (now - found.at > KEPT || found.node.endpoint.generation !== endpoint.generation) return undefined;
-    found.node.comeBack();
-    return found.node;
+    const { node, at } = found;
+    const same = now - at <= KEPT && node.endpoint.generation === endpoint.generation;
+    if (same) node.comeBack();
+    else node.forgotten();
+    return same ? node : undefined;
+  }
+
+  #dig(key: EndpointKey): Buried | undefined {
+    const found = this.#gone.get(key);
+    if (found !== undefined) this.#gone.delete(key);
+    return found;
   }
 }

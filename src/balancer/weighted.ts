@@ -21,7 +21,7 @@
 import type { Millis } from '../core/clock.ts';
 import type { WeightedKnobs } from '../core/balancer-policy.ts';
 import type { Random } from '../core/random.ts';
-import { WEIGHT } from './figures.ts';
+import { WEIGHT, type Figures } from './figures.ts';
 import { InTurn } from './in-turn.ts';
 import type { LoadReport } from './load-report.ts';
 import type { Candidate, Picker, PickRequest } from './picker.ts';
@@ -36,7 +36,8 @@ const MEASURABLE = 1e-6;
 export class Weighted<Some extends Candidate> implements Picker<Some> {
   readonly #knobs: () => WeightedKnobs;
   readonly #stride: Stride;
-  readonly #inTurn: InTurn;
+  readonly #inTurn: InTurn<Some>;
+  readonly #figures: Figures;
   #candidates: readonly Some[] = [];
   /** By place. */
   #weights = new Float64Array(0);
@@ -46,10 +47,11 @@ export class Weighted<Some extends Candidate> implements Picker<Some> {
   #dueAt: Millis = -Infinity;
 
   /** Knobs are asked for when they are used, so a policy reload is felt at once and forgets nothing. */
-  constructor(knobs: () => WeightedKnobs, random: Random) {
+  constructor(knobs: () => WeightedKnobs, figures: Figures, random: Random) {
     this.#knobs = knobs;
+    this.#figures = figures;
     this.#stride = new Stride(random);
-    this.#inTurn = new InTurn(this.#stride);
+    this.#inTurn = new InTurn(this.#stride, figures);
   }
 
   use(candidates: readonly Some[], now: Millis): void {
@@ -60,6 +62,7 @@ export class Weighted<Some extends Candidate> implements Picker<Some> {
       const since = before.get(candidate);
       if (since !== undefined) this.#since.set(candidate, since);
     }
+    this.#inTurn.use(candidates);
     if (candidates.length !== this.#weights.length) this.#weights = new Float64Array(candidates.length);
     this.#weigh(now);
   }
@@ -74,23 +77,24 @@ export class Weighted<Some extends Candidate> implements Picker<Some> {
     const candidates = this.#candidates;
     if (candidates.length < 2) return candidates[0];
     if (now >= this.#dueAt) this.#weigh(now);
-    return this.#inTurn.pick(candidates, tried, room);
+    return this.#inTurn.pick(tried, room);
   }
 
   #weigh(now: Millis): void {
     const [candidates, weights, knobs] = [this.#candidates, this.#weights, this.#knobs()];
+    const { numbers } = this.#figures;
     let [known, sum, given] = [0, 0, 0];
     for (let place = 0; place < candidates.length; place += 1) {
       const weight = this.#reported(candidates[place]!, knobs, now);
       weights[place] = weight;
-      given += candidates[place]!.figures[WEIGHT]!;
+      given += numbers[candidates[place]!.row + WEIGHT]!;
       if (weight === 0) continue;
       known += 1;
       sum += weight;
     }
     const mean = sum / known;
     for (let place = 0; place < candidates.length; place += 1) {
-      const own = candidates[place]!.figures[WEIGHT]!;
+      const own = numbers[candidates[place]!.row + WEIGHT]!;
       if (known < 2) weights[place] = own;
       else weights[place] = weights[place] === 0 ? (mean * own * candidates.length) / given : Math.min(Math.max(weights[place]!, LEAST * mean), MOST * mean);
     }

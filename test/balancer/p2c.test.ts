@@ -1,28 +1,30 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededRandom, type Random } from '../../src/core/random.ts';
-import { IN_FLIGHT, LATENCY, noFigures, type Figures } from '../../src/balancer/figures.ts';
+import { Figures, IN_FLIGHT, LATENCY, type Row } from '../../src/balancer/figures.ts';
 import type { Load } from '../../src/balancer/load.ts';
 import { P2c } from '../../src/balancer/p2c.ts';
 import { noneTried } from './small-cluster.ts';
 
 interface Fake {
   readonly key: string;
-  readonly figures: Figures;
+  readonly row: Row;
 }
 
+const figures = new Figures();
+
 function fake(key: string, load: number, pending = 0): Fake {
-  const figures = noFigures();
-  figures[LATENCY] = load;
-  figures[IN_FLIGHT] = pending;
-  return { key, figures };
+  const row = figures.take();
+  figures.numbers[row + LATENCY] = load;
+  figures.numbers[row + IN_FLIGHT] = pending;
+  return { key, row };
 }
 
 /** Loads that are given, not learnt. */
 const asTheyAre: Load = {
-  weigh: (some, count, _now, loads) => some.slice(0, count).forEach((figures, place) => (loads[place] = figures[LATENCY]!)),
-  latency: (figures) => figures[LATENCY]!,
-  queue: (figures) => figures[IN_FLIGHT]!,
+  weigh: (rows, count, _now, loads) => rows.subarray(0, count).forEach((row, place) => (loads[place] = figures.numbers[row + LATENCY]!)),
+  latency: (row) => figures.numbers[row + LATENCY]!,
+  queue: (row) => figures.numbers[row + IN_FLIGHT]!,
   observe: () => {},
   reported: () => {},
   adopt: () => {},
@@ -31,7 +33,7 @@ const asTheyAre: Load = {
 const room = 64;
 
 function p2c(candidates: readonly Fake[], tried: ReadonlySet<string>, most: number, now: number, random: Random): Fake | undefined {
-  const picker = new P2c<Fake>(asTheyAre, random, { choices: () => 2, memory: () => 0 });
+  const picker = new P2c<Fake>(asTheyAre, figures, random, { choices: () => 2, memory: () => 0 });
   picker.use(candidates);
   return picker.pick({ tried }, most, now);
 }
@@ -109,7 +111,7 @@ describe('power of two choices', () => {
   it('draws as many as it is told, each a different one', () => {
     const random = seededRandom(8);
     const candidates = Array.from({ length: 6 }, (_, number) => fake(String(number), number));
-    const picker = new P2c<Fake>(asTheyAre, random, { choices: () => 5, memory: () => 0 });
+    const picker = new P2c<Fake>(asTheyAre, figures, random, { choices: () => 5, memory: () => 0 });
     picker.use(candidates);
     // Of five of six, one of the two best is always among them, and the best in five of six.
     const picked = Array.from({ length: 3_000 }, () => picker.pick({ tried: noneTried }, room, 0)!.key);
@@ -122,7 +124,7 @@ describe('a memory of what did well', () => {
   function setUp(count: number, memory = 3) {
     const candidates = Array.from({ length: count }, (_, number) => fake(String(number), 10));
     const options = { memory };
-    const picker = new P2c<Fake>(asTheyAre, seededRandom(9), { choices: () => 2, memory: () => options.memory });
+    const picker = new P2c<Fake>(asTheyAre, figures, seededRandom(9), { choices: () => 2, memory: () => options.memory });
     picker.use(candidates);
     const pick = (tried: ReadonlySet<string> = noneTried) => picker.pick({ tried }, room, 0)!.key;
     return { picker, candidates, options, pick };

@@ -4,7 +4,7 @@ import type { PeakEwmaKnobs } from '../../src/core/balancer-policy.ts';
 import { defaultServicePolicy } from '../../src/core/policy.ts';
 import { Fleet } from '../../src/balancer/fleet.ts';
 import { Flight, InFlight } from '../../src/balancer/in-flight.ts';
-import { noFigures } from '../../src/balancer/figures.ts';
+import { Figures } from '../../src/balancer/figures.ts';
 import { PeakEwma } from '../../src/balancer/peak-ewma.ts';
 import { Shares } from '../../src/balancer/shares.ts';
 import { judged } from './judged.ts';
@@ -12,10 +12,11 @@ import { judged } from './judged.ts';
 function setUp(mean?: number) {
   const fleet = new Fleet();
   if (mean !== undefined) fleet.latency.observe(mean);
-  const figures = noFigures();
+  const figures = new Figures();
+  const row = figures.take();
   const inFlight = new InFlight(figures);
-  const world = { fleet, inFlight, knobs: defaultServicePolicy.balancer as PeakEwmaKnobs };
-  return { ...world, world, load: judged(new PeakEwma(() => world.knobs, fleet, new Shares()), figures) };
+  const world = { fleet, row, inFlight, knobs: defaultServicePolicy.balancer as PeakEwmaKnobs };
+  return { ...world, world, load: judged(new PeakEwma(() => world.knobs, { figures, fleet, shares: new Shares(figures) }), figures, row) };
 }
 
 const decay = defaultServicePolicy.balancer.decay;
@@ -102,20 +103,20 @@ describe('peak EWMA', () => {
   });
 
   it('counts attempts in flight', () => {
-    const { load, inFlight } = setUp(10);
+    const { load, row, inFlight } = setUp(10);
     expect(load.load(0)).toBe(10);
-    inFlight.begin(new Flight(0));
-    inFlight.begin(new Flight(0));
+    inFlight.begin(new Flight(0), row);
+    inFlight.begin(new Flight(0), row);
     expect(load.load(0)).toBe(30);
   });
 
   it('a hung endpoint looks slow before its first timeout', () => {
-    const { load, inFlight } = setUp(10);
+    const { load, row, inFlight } = setUp(10);
     const hung = new Flight(0);
-    inFlight.begin(hung);
+    inFlight.begin(hung, row);
     expect(load.load(2_000)).toBe(2 * 2_000);
-    inFlight.answered(hung);
-    inFlight.end();
+    inFlight.answered(hung, row);
+    inFlight.end(row);
     expect(load.load(2_000)).toBe(10);
   });
 

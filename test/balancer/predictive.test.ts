@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Fleet } from '../../src/balancer/fleet.ts';
 import { Flight, InFlight } from '../../src/balancer/in-flight.ts';
-import { IN_FLIGHT, noFigures, REPORTED, REPORTED_AT, SENT_SINCE, type Figures } from '../../src/balancer/figures.ts';
+import { Figures, IN_FLIGHT, REPORTED, REPORTED_AT, SENT_SINCE, type Row } from '../../src/balancer/figures.ts';
 import { PeakEwma } from '../../src/balancer/peak-ewma.ts';
 import { Predictive } from '../../src/balancer/predictive.ts';
 import { Shares } from '../../src/balancer/shares.ts';
@@ -13,11 +13,13 @@ import { defaultServicePolicy } from '../../src/core/policy.ts';
 function setUp(mean?: number) {
   const fleet = new Fleet();
   if (mean !== undefined) fleet.latency.observe(mean);
-  const figures = noFigures();
+  const figures = new Figures();
+  const row = figures.take();
   const inFlight = new InFlight(figures);
-  const predictive = new Predictive(() => defaultServicePolicy.balancer, fleet, new Shares());
-  const load = judged(predictive, figures);
-  return { fleet, inFlight, figures, predictive, load, succeed: (latency: number, now: number, before = 0) => load.observe({ kind: 'success' }, latency, now, before) };
+  const known = { figures, fleet, shares: new Shares(figures) };
+  const predictive = new Predictive(() => defaultServicePolicy.balancer, known);
+  const load = judged(predictive, figures, row);
+  return { fleet, inFlight, known, row, predictive, load, succeed: (latency: number, now: number, before = 0) => load.observe({ kind: 'success' }, latency, now, before) };
 }
 
 describe('predictive', () => {
@@ -99,32 +101,32 @@ describe('predictive', () => {
   });
 
   it('compares what is in flight with what usually is', () => {
-    const { load, inFlight } = setUp(10);
+    const { load, row, inFlight } = setUp(10);
     load.observe({ kind: 'success' }, 10, 0, 3);
     const flights = [1, 2, 3, 4, 5, 6, 7].map(() => new Flight(0));
-    for (const flight of flights.slice(0, 3)) inFlight.begin(flight);
+    for (const flight of flights.slice(0, 3)) inFlight.begin(flight, row);
     // As many as when it took 10 ms.
     expect(load.load(0)).toBeCloseTo(10, 9);
-    for (const flight of flights.slice(3)) inFlight.begin(flight);
+    for (const flight of flights.slice(3)) inFlight.begin(flight, row);
     expect(load.load(0)).toBeCloseTo(10 * 2 ** 1.25, 9);
   });
 
   it('a hung endpoint looks slow before its first timeout', () => {
-    const { load, succeed, inFlight } = setUp(10);
+    const { load, succeed, row, inFlight } = setUp(10);
     succeed(10, 0);
     const hung = new Flight(0);
-    inFlight.begin(hung);
+    inFlight.begin(hung, row);
     expect(load.load(2_000)).toBeCloseTo(2_000 * 2 ** 1.25, 6);
-    inFlight.answered(hung);
-    inFlight.end();
+    inFlight.answered(hung, row);
+    inFlight.end(row);
     expect(load.load(2_000)).toBeCloseTo(10, 1);
   });
 
   it('answers that take no time do not make what is in flight worth nothing', () => {
-    const { load, succeed, inFlight } = setUp(0);
+    const { load, succeed, row, inFlight } = setUp(0);
     succeed(0, 0);
     const before = load.load(0);
-    inFlight.begin(new Flight(0));
+    inFlight.begin(new Flight(0), row);
     expect(load.load(0)).toBeGreaterThan(before);
   });
 
@@ -158,13 +160,13 @@ describe('predictive', () => {
   });
 
   it('takes over what another kind of estimate knew', () => {
-    const { load, fleet, figures, predictive } = setUp(10);
+    const { load, known, row, predictive } = setUp(10);
     const knobs = { ...defaultServicePolicy.balancer, decay: 1_000_000 };
-    const other = new PeakEwma(() => knobs, fleet, new Shares());
-    predictive.adopt(figures, other, 0);
+    const other = new PeakEwma(() => knobs, known);
+    predictive.adopt(row, other, 0);
     expect(load.measured()).toBe(false);
-    other.observe(figures, { kind: 'success' }, 70, 0);
-    predictive.adopt(figures, other, 0);
+    other.observe(row, { kind: 'success' }, 70, 0);
+    predictive.adopt(row, other, 0);
     expect([load.measured(), load.latency(0)]).toEqual([true, 70]);
   });
 });
@@ -173,24 +175,27 @@ describe('predictive, where endpoints report their requests in flight', () => {
   /** Two that are alike but for what they report; `usual` was in flight there for long. */
   function reporting(usual: number) {
     const fleet = new Fleet();
-    const predictive = new Predictive(() => defaultServicePolicy.balancer, fleet, new Shares());
+    const figures = new Figures();
+    figures.reserve(3);
+    const { numbers } = figures;
+    const predictive = new Predictive(() => defaultServicePolicy.balancer, { figures, fleet, shares: new Shares(figures) });
     const endpoint = () => {
-      const figures = noFigures();
+      const row = figures.take();
       for (let now = 0; now < 20_000; now += 100) {
-        const before = predictive.queue(figures, now);
-        figures[IN_FLIGHT] = 1;
-        predictive.reported(figures, usual, now);
-        predictive.observe(figures, { kind: 'success' }, fleet.answered(10, before, undefined), now, before);
-        figures[IN_FLIGHT] = 0;
+        const before = predictive.queue(row, now);
+        numbers[row + IN_FLIGHT] = 1;
+        predictive.reported(row, usual, now);
+        predictive.observe(row, { kind: 'success' }, fleet.answered(10, before, undefined), now, before);
+        numbers[row + IN_FLIGHT] = 0;
       }
-      return figures;
+      return row;
     };
     const loads = new Float64Array(1);
-    const loadOf = (figures: Figures, now: number) => {
-      predictive.weigh([figures], 1, now, loads);
+    const loadOf = (row: Row, now: number) => {
+      predictive.weigh(Int32Array.of(row), 1, now, loads);
       return loads[0]!;
     };
-    return { fleet, predictive, loadOf, one: endpoint(), other: endpoint() };
+    return { fleet, figures, predictive, loadOf, one: endpoint(), other: endpoint() };
   }
   const NOW = 20_000;
 
@@ -203,35 +208,35 @@ describe('predictive, where endpoints report their requests in flight', () => {
   });
 
   it('what was sent since the report is added, with what the other clients may be presumed to have sent, until there is another', () => {
-    const { fleet, predictive, one } = reporting(10);
+    const { fleet, figures: { numbers }, predictive, one } = reporting(10);
     // Of ten in flight in the mean none was of this process: as many clients as are presumed at most.
     expect(fleet.share).toBe(64);
     const before = predictive.queue(one, NOW);
-    one[IN_FLIGHT] = 2;
-    one[SENT_SINCE] = 2;
+    numbers[one + IN_FLIGHT] = 2;
+    numbers[one + SENT_SINCE] = 2;
     expect(predictive.queue(one, NOW) - before).toBeCloseTo(2 + 63 * 2);
-    one[IN_FLIGHT] = 1;
+    numbers[one + IN_FLIGHT] = 1;
     // Of the two that were sent one is over.
     expect(predictive.queue(one, NOW) - before).toBeCloseTo(1 + 63);
-    one[IN_FLIGHT] = 0;
+    numbers[one + IN_FLIGHT] = 0;
     predictive.reported(one, 10, NOW);
     expect(predictive.queue(one, NOW)).toBeCloseTo(before, 0);
   });
 
   it('presumes of who has not reported yet what is usual, so that nobody runs to it', () => {
-    const { loadOf, one } = reporting(10);
-    expect(loadOf(noFigures(), NOW) / loadOf(one, NOW)).toBeCloseTo(1, 0);
+    const { figures, loadOf, one } = reporting(10);
+    expect(loadOf(figures.take(), NOW) / loadOf(one, NOW)).toBeCloseTo(1, 0);
   });
 
   it('leaves it at what this process sent where weights say how much each should have', () => {
-    const { predictive, loadOf, one, other } = reporting(10);
-    const shares = new Shares();
-    shares.use([{ figures: one, endpoint: { weight: 1 } }, { figures: other, endpoint: { weight: 3 } }], false);
-    const weighed = new Predictive(() => defaultServicePolicy.balancer, new Fleet(), shares);
+    const { figures, predictive, loadOf, one, other } = reporting(10);
+    const shares = new Shares(figures);
+    shares.use([{ row: one, endpoint: { weight: 1 } }, { row: other, endpoint: { weight: 3 } }], false);
+    const weighed = new Predictive(() => defaultServicePolicy.balancer, { figures, fleet: new Fleet(), shares });
     weighed.reported(one, 10, NOW);
     predictive.reported(one, 1_000, NOW);
     const loads = new Float64Array(1);
-    weighed.weigh([one], 1, NOW, loads);
+    weighed.weigh(Int32Array.of(one), 1, NOW, loads);
     expect(loads[0]).toBeLessThan(loadOf(one, NOW) / 10);
   });
 
@@ -240,9 +245,9 @@ describe('predictive, where endpoints report their requests in flight', () => {
     const node = world.pick();
     const report = { at: world.clock.now(), utilisation: 0.1, requestRate: 1, failureRate: 1, inFlight: 8, connections: 3 };
     node.reports(report, 'failure');
-    expect([node.report, node.figures[REPORTED_AT]]).toEqual([report, -Infinity]);
+    expect([node.report, node.figure(REPORTED_AT)]).toEqual([report, -Infinity]);
     node.reports(report, 'success');
     // Its own is over with the answer.
-    expect([node.figures[REPORTED], node.figures[REPORTED_AT]]).toEqual([7, world.clock.now()]);
+    expect([node.figure(REPORTED), node.figure(REPORTED_AT)]).toEqual([7, world.clock.now()]);
   });
 });
