@@ -1,8 +1,6 @@
 /**
  * Requirements of docs/discovery.md that a real nameserver and real traffic show.
  */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, expect, it } from 'vitest';
 import { createMeshClient, type MeshClient } from '../../src/index.ts';
 import { systemClock } from '../../src/core/clock.ts';
@@ -11,6 +9,7 @@ import { defaultServicePolicy } from '../../src/core/policy.ts';
 import { systemRandom } from '../../src/core/random.ts';
 import { resolverFor } from '../../src/discovery/resolver-for.ts';
 import { SrvSource } from '../../src/discovery/srv.ts';
+import { collect } from '../support/collect.ts';
 import { eventually } from '../support/eventually.ts';
 import { hasLoopback6 } from '../support/ipv6.ts';
 import { startServer, type Running } from '../support/http-server.ts';
@@ -67,11 +66,6 @@ async function call(mesh: MeshClient): Promise<void> {
   await response.text();
   if (!response.ok) throw new Error(String(response.status));
 }
-
-const collect = (): void => {
-  setFlagsFromString('--expose_gc');
-  (runInNewContext('gc') as () => void)();
-};
 
 needs('knot').describe('requirements of discovery, with Knot', () => {
   it('R-36: an instance with an address in each family is one endpoint, and is reached where it listens on one of them only', async (context) => {

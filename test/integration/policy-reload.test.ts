@@ -2,12 +2,11 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createMeshClient, type MeshClient, type MeshOptions } from '../../src/index.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { MeshEventMap } from '../../src/core/events.ts';
+import { collect } from '../support/collect.ts';
 import { eventually } from '../support/eventually.ts';
 import { startServer, type Running } from '../support/http-server.ts';
 
@@ -181,8 +180,6 @@ it('moves to where the new policy finds endpoints, and a service that it names n
 });
 
 it('reloads a thousand times under load: no call fails, and nothing piles up', async () => {
-  setFlagsFromString('--expose_gc');
-  const collect = runInNewContext('gc') as () => void;
   const endpoints = [await server(() => 200), await server(() => 200), await server(() => 200)];
   swap(text('10s', ...endpoints));
   symlinkSync('..data/policy.yaml', path);
