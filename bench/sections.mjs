@@ -56,9 +56,9 @@ async function withContenders(processes, names, options, work) {
  * Runs a contender until its code is compiled and its connections are there: compiling is CPU of this process too, and lasts for tens of thousands of calls. Measured
  * after 1.5 s, the larger code was charged twice what it costs a second later.
  */
-async function warmUp(contender, inFlight) {
+async function warmUp(contender, inFlight, enough = 40_000) {
   let calls = 0;
-  for (let round = 0; round < 12 && calls < 40_000; round += 1) {
+  for (let round = 0; round < 12 && calls < enough; round += 1) {
     const { rate } = await contender.run({ round: 'closed', inFlight, milliseconds: 500 });
     calls += rate / 2;
   }
@@ -69,11 +69,11 @@ const summary = ({ results, ratios }, keys) => Object.fromEntries(keys.map((key)
 const summaries = (table, keys) => Object.fromEntries([...table].map(([name, measured]) => [name, summary(measured, keys)]));
 
 /** CPU per request and requests per second. `plan`: a list of { inFlight, names, rounds }. */
-export async function inFlight({ processes, interleaved }, plan, { milliseconds }) {
+export async function inFlight({ processes, interleaved }, plan, { milliseconds, warmUpCalls }) {
   const names = [yardstickName, ...new Set(plan.flatMap(({ names: each }) => each))];
   return withContenders(processes, names, {}, async (running) => {
     const byName = new Map(running.map((each) => [each.name, each]));
-    for (const contender of running) await warmUp(contender, 32);
+    for (const contender of running) await warmUp(contender, 32, warmUpCalls);
     const measured = {};
     for (const { inFlight: level, names: wanted, rounds } of plan) {
       const round = { round: 'closed', inFlight: level, milliseconds };

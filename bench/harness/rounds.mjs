@@ -20,8 +20,8 @@ export class Interleaved {
   #timeToRepeat;
 
   /** `repeating`: milliseconds that may go into repetitions. */
-  constructor(processes, repeating) {
-    this.#foreign = foreignLoad(() => processes.pids);
+  constructor(processes, repeating, foreign = foreignLoad(() => processes.pids)) {
+    this.#foreign = foreign;
     this.#timeToRepeat = repeating;
   }
 

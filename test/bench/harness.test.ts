@@ -1,0 +1,115 @@
+/**
+ * What `npm run bench` makes of trouble: a contender that cannot be started is named and left out, a run that others disturbed is repeated, and
+ * both are said beside the figures.
+ */
+import { spawn } from 'node:child_process';
+import { afterEach, describe, expect, it } from 'vitest';
+// @ts-expect-error It is a script, without types.
+import * as cpu from '../../bench/harness/cpu.mjs';
+// @ts-expect-error It is a script, without types.
+import * as harness from '../../bench/harness/processes.mjs';
+// @ts-expect-error It is a script, without types.
+import * as rounds from '../../bench/harness/rounds.mjs';
+// @ts-expect-error It is a script, without types.
+import * as report from '../../bench/report.mjs';
+// @ts-expect-error It is a script, without types.
+import * as sections from '../../bench/sections.mjs';
+import { eventually } from '../support/eventually.ts';
+
+type Result = Record<string, number>;
+interface Contender {
+  readonly name: string;
+  run(round: unknown): Promise<Result>;
+}
+interface Harness {
+  readonly missing: Map<string, string>;
+  readonly pids: number[];
+  startServers(...names: string[]): Promise<void>;
+  contender(name: string): Promise<Contender | undefined>;
+  stop(): Promise<void>;
+}
+interface Load {
+  since(): number;
+}
+interface Interleaved {
+  readonly disturbance: string;
+  run(plan: { yardstick: Contender; contenders: Contender[]; rounds: number; round: unknown }): Promise<Map<string, { results: Result[]; ratios: Result[] }>>;
+}
+
+const { Processes } = harness as { Processes: new () => Harness };
+const { Interleaved } = rounds as { Interleaved: new (processes: { pids: number[] }, repeating: number, load?: Load) => Interleaved };
+const { foreignLoad } = cpu as { foreignLoad: (own: () => number[]) => Load };
+const { goalTable, circumstances } = report as { goalTable: (results: object) => string; circumstances: (results: object) => string };
+const { inFlight, yardstickName } = sections as { inFlight: (harness: object, plan: object[], options: object) => Promise<Record<string, Record<string, object>>>; yardstickName: string };
+
+const machine = { processor: 'a processor', cores: 2, memory: '4 GiB', platform: 'linux x64', node: 'v20', undici: '7', inmesh: '0', pinned: true, load: 0 };
+const saidOf = (missing: Map<string, string>, disturbance: string) =>
+  circumstances({ machine, settings: 'quick', when: '2026-01-01T00:00:00Z', minutes: 1, disturbance, missing: Object.fromEntries(missing), failed: {} });
+
+describe('a contender that cannot be started', () => {
+  const processes = new Processes();
+  afterEach(() => processes.stop());
+
+  it.each([
+    ['because a package is not there', '../../test/support/needs-an-absent-package', /a-package-that-nobody-has/],
+    ['because it is not there itself', 'nobody', /nobody\.mjs/],
+  ])('%s is named, with the reason, and the others are measured', async (_why, absent, reason) => {
+    await processes.startServers('small');
+    const found = await inFlight({ processes, interleaved: new Interleaved(processes, 0) }, [{ inFlight: 2, names: [absent, 'undici-dispatch'], rounds: 1 }], { milliseconds: 20, warmUpCalls: 1 });
+    expect(Object.keys(found[2]!).sort()).toEqual(['undici-dispatch', yardstickName].sort());
+    expect([...processes.missing.keys()]).toContain(absent);
+    expect(processes.missing.get(absent)).toMatch(reason);
+    expect(saidOf(processes.missing, 'none')).toMatch(new RegExp(`Left out: ${absent.replaceAll('.', '\\.')}, which could not be started: .*${reason.source}`));
+    expect(goalTable({ inFlight: found })).toContain('| CPU of `mesh.request` ÷ got | ≤ 0.25 | not measured | |');
+  }, 60_000);
+});
+
+describe('a run that is disturbed', () => {
+  /** Each run has the next figure: it takes that many microseconds, with that much foreign load. */
+  function runs(loads: readonly number[]) {
+    let run = -1;
+    let looked = -1;
+    // It is looked before each run and after it.
+    const load: Load = { since: () => (++looked % 2 === 0 ? 0 : loads[looked >> 1]!) };
+    const yardstick: Contender = { name: 'yardstick', run: () => Promise.resolve({ cpu: 10 }) };
+    const contender: Contender = { name: 'contender', run: () => Promise.resolve({ cpu: 100 + ++run }) };
+    const interleaved = new Interleaved({ pids: [] }, 1000, load);
+    return { made: () => run + 1, interleaved, table: () => interleaved.run({ yardstick, contenders: [contender], rounds: 1, round: {} }) };
+  }
+
+  it('is made again, and the calm one counts', async () => {
+    const { made, interleaved, table } = runs([0.9, 0.1]);
+    expect((await table()).get('contender')).toEqual({ results: [{ cpu: 101 }], ratios: [{ cpu: 10.1 }] });
+    expect(made()).toBe(2);
+    expect(saidOf(new Map(), interleaved.disturbance)).toContain('1 runs were repeated because of foreign load, none that counts was disturbed');
+  });
+
+  it('three times has its least disturbed run count, and that is said', async () => {
+    const { made, interleaved, table } = runs([0.9, 0.4, 0.7]);
+    expect((await table()).get('contender')!.results).toEqual([{ cpu: 101 }]);
+    expect(made()).toBe(3);
+    expect(interleaved.disturbance).toBe('2 runs were repeated because of foreign load, 1 of 1 that count were disturbed all the same (up to 0.4 processors busy with something else)');
+  });
+
+  it('is not made again where nothing else ran', async () => {
+    const { made, interleaved, table } = runs([0.1]);
+    await table();
+    expect(made()).toBe(1);
+    expect(interleaved.disturbance).toBe('no run was repeated, none that counts was disturbed');
+  });
+
+  it('is seen by what the kernel says: a process that is not ours and never rests', async () => {
+    const [theirs, ours] = [0, 1].map(() => spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }));
+    try {
+      const load = foreignLoad(() => [process.pid, ours!.pid!]);
+      let most = 0;
+      await eventually(() => (most = Math.max(most, load.since())), (share) => share > 0.2, 10_000);
+      const alone = foreignLoad(() => [process.pid, ours!.pid!, theirs!.pid!]);
+      const both = foreignLoad(() => [process.pid]);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect(alone.since()).toBeLessThan(both.since());
+    } finally {
+      for (const each of [theirs, ours]) each!.kill();
+    }
+  });
+});
