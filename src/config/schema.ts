@@ -175,7 +175,7 @@ function documentSchema(bareNumbers: boolean) {
         failureRate: knob(share(), core.circuit.failureRate, 'The circuit opens when more than this share of attempts failed …'),
         window: knob(time(100, HOUR), core.circuit.window, '… in this last while …'),
         minRequests: knob(integer(1, 1_000_000), core.circuit.minRequests, '… and there were at least this many.'),
-        openFor: knob(time(1, HOUR), core.circuit.openFor, 'How long it stays open the first time; twice as long each time in a row …'),
+        openFor: knob(time(1, HOUR), core.circuit.openFor, 'How long it stays open the first time; a quarter longer each time in a row …'),
         maxOpenFor: knob(time(1, LONGEST), core.circuit.maxOpenFor, '… up to this.'),
         probes: knob(integer(1, 1000), core.circuit.probes, 'Trial attempts in a row, one at a time, that must succeed to close it.'),
         mode: knob(oneOf('enforce', 'observe'), core.circuit.mode, '`observe`: decide and report, do not act.'),

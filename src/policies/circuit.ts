@@ -4,7 +4,7 @@
  *     closed ── more than `failureRate` of ≥ `minRequests` attempts in `window` failed ──▶ open
  *     open ── `openFor` is over and an attempt comes ──▶ half-open ── it and `probes` in all succeed ──▶ closed
  *       ▲                                                   │
- *       └──────────── one fails; open for twice as long ────┘
+ *       └────────── one fails; open a quarter longer ───────┘
  *
  * The states and their transitions are cockatiel's CircuitBreakerPolicy (Michael Nygard, "Release It!", 2007). What decides
  * about them is ours: exact counts over a true window on a monotonic clock (core/outcome-window.ts), where its own breakers
@@ -16,6 +16,10 @@
  *    overload), the next attempt gets the seat and the verdict stays open; if it says nothing at all, then after a lease.
  *    So a lost trial never leaves the circuit half-open (resilience4j#935, Polly#1578).
  *  - A local outcome, a cancelled one or an overload never opens the circuit.
+ *  - After n trials that failed it stays open for openFor · 1.25ⁿ, which is openFor and a quarter of the time since it opened: so a recovery
+ *    is noticed when a quarter of the outage has passed once more, at the latest. With twice as long each time it could be as much as all of
+ *    it. A short first `openFor` lets the circuit take from a service that is too full just what it cannot serve: every client leaves it
+ *    alone for a moment, and its queue is gone by the time they come back (test/simulation/metastable.test.ts).
  *  - A body that breaks off turns the success that its headers were into a failure.
  *  - `mode: observe` goes through the same states and reports them, and lets everything through.
  */
@@ -85,6 +89,11 @@ interface HalfOpen {
 
 type Phase = Closed | Open | HalfOpen;
 
+/** Of the time it stays open, with each trial that fails. The shorter, the more trials: 25 until four minutes have passed and a minute is reached. */
+const GROWTH = 1.25;
+/** A trial that takes longer than this is joined by another. Most answers take less; what hangs must not keep the circuit half-open until it times out. */
+const LEASE_AT_LEAST: Millis = 1_000;
+
 /** `Date.now() - openedAt < duration` is how cockatiel asks whether to stay open. When that is over is for us to say, and clocks are set back. */
 const atOnce = { duration: -Infinity, next: () => atOnce };
 
@@ -132,7 +141,7 @@ export class Circuit {
       if (phase.seat !== undefined && now < phase.leaseEnds) return this.#refuse(next, attempt, knobs);
       phase.seat = attempt;
       // As long as the service is given to recover, it is given to answer.
-      phase.leaseEnds = now + knobs.openFor;
+      phase.leaseEnds = now + Math.max(knobs.openFor, LEASE_AT_LEAST);
       return this.#try(phase, next, attempt);
     };
     return circuit;
@@ -222,7 +231,7 @@ export class Circuit {
   #open(): Open {
     const { clock } = this.#deps;
     const { window, openFor: first, maxOpenFor } = this.#knobs;
-    const openFor = Math.min(maxOpenFor, first * 2 ** this.#openings);
+    const openFor = Math.min(maxOpenFor, first * GROWTH ** this.#openings);
     const until = clock.now() + openFor;
     if (this.#phase.kind === 'half-open') return { kind: 'open', until, openFor, failureRate: 1, requests: 1 };
     const failures = this.#window.failures(clock.now(), window);

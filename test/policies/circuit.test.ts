@@ -10,7 +10,7 @@ import { fakeAttempt } from '../support/fake-call.ts';
 import { FakeReply } from '../support/fake-reply.ts';
 import { settle, VirtualClock } from '../support/virtual-clock.ts';
 
-const knobs: CircuitKnobs = { failureRate: 0.5, window: 10_000, minRequests: 4, openFor: 5_000, maxOpenFor: 15_000, probes: 1, mode: 'enforce' };
+const knobs: CircuitKnobs = { failureRate: 0.5, window: 10_000, minRequests: 4, openFor: 5_000, maxOpenFor: 8_000, probes: 1, mode: 'enforce' };
 const failure = () => new MeshError('CONNECTION_RESET', 'reset', { sent: 'maybe' });
 const withOutcome = (outcome: OutcomeKind) => new MeshError('ATTEMPT_TIMEOUT', outcome, { outcome });
 
@@ -202,10 +202,10 @@ describe('circuit, half-open', () => {
     for (let attempt = 0; attempt < 3; attempt += 1) expect(await setting.send()).toMatchObject({ status: 200 });
   });
 
-  it('opens again when it fails, each time for twice as long up to the longest, and forgets that when it closes', async () => {
+  it('opens again when it fails, each time for a quarter longer up to the longest, and forgets that when it closes', async () => {
     const setting = await ready();
     const openFor: number[] = [];
-    for (const wait of [10_000, 15_000, 15_000]) {
+    for (const wait of [6_250, 7_812.5, 8_000, 8_000]) {
       await setting.send(failure());
       expect(setting.circuit.state).toBe('open');
       openFor.push((setting.events.at(-1)![1] as MeshEventMap['circuit.opened']).openFor);
@@ -213,7 +213,7 @@ describe('circuit, half-open', () => {
       expect(setting.begin()).toBeUndefined();
       await setting.clock.advance(1);
     }
-    expect(openFor).toEqual([10_000, 15_000, 15_000]);
+    expect(openFor).toEqual([6_250, 7_812.5, 8_000, 8_000]);
     await setting.send();
     expect(setting.circuit.state).toBe('closed');
     for (let attempt = 0; attempt < 4; attempt += 1) await setting.send(failure());
@@ -248,6 +248,29 @@ describe('circuit, half-open', () => {
     expect(setting.circuit.state).toBe('closed');
   });
 
+  it('stays open for `openFor` and a quarter of the time since it opened', async () => {
+    const setting = setUp({ ...knobs, openFor: 250, maxOpenFor: 60_000 });
+    for (let attempt = 0; attempt < 4; attempt += 1) await setting.send(failure());
+    const since = setting.clock.now();
+    for (let trial = 0; trial < 20; trial += 1) {
+      const { openFor } = setting.events.at(-1)![1] as MeshEventMap['circuit.opened'];
+      expect(openFor).toBeCloseTo(250 + (setting.clock.now() - since) / 4, 6);
+      await setting.clock.advance(openFor);
+      await setting.send(failure());
+    }
+  });
+
+  it('gives a trial a second, also where it was open for less', async () => {
+    const setting = setUp({ ...knobs, openFor: 250 });
+    for (let attempt = 0; attempt < 4; attempt += 1) await setting.send(failure());
+    await setting.clock.advance(250);
+    setting.begin();
+    await setting.clock.advance(999);
+    expect(setting.begin()).toBeUndefined();
+    await setting.clock.advance(1);
+    expect(setting.begin()).toBeDefined();
+  });
+
   it('with several probes, closes when as many in a row have succeeded, one at a time', async () => {
     const setting = setUp({ ...knobs, probes: 3 });
     for (let attempt = 0; attempt < 4; attempt += 1) await setting.send(failure());
@@ -262,7 +285,7 @@ describe('circuit, half-open', () => {
     await setting.send(429);
     await setting.send(failure());
     expect(setting.circuit.state).toBe('open');
-    await setting.clock.advance(10_000);
+    await setting.clock.advance(6_250);
     for (let probe = 0; probe < 3; probe += 1) {
       expect(setting.circuit.state).toBe(probe === 0 ? 'open' : 'half-open');
       await setting.send();

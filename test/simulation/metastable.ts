@@ -12,7 +12,7 @@ import { stack, type Attempt, type Call, type Reply, type Service } from '../../
 import type { Millis } from '../../src/core/clock.ts';
 import { EXPECTED_TIMEOUT_HEADER } from '../../src/core/context-headers.ts';
 import type { MeshError } from '../../src/core/errors.ts';
-import { defaultServicePolicy, type RetryKnobs, type ServicePolicy, type Switchable } from '../../src/core/policy.ts';
+import { defaultServicePolicy, type CircuitKnobs, type RetryKnobs, type ServicePolicy, type Switchable } from '../../src/core/policy.ts';
 import { below, seededRandom, type Random } from '../../src/core/random.ts';
 import { attemptTimeout } from '../../src/policies/attempt-timeout.ts';
 import { RetryBudget } from '../../src/policies/budget.ts';
@@ -38,6 +38,7 @@ const CALL_DEADLINE: Millis = 400;
 const TRIGGER_FROM: Millis = 3_000;
 export const TRIGGER_UNTIL: Millis = 8_000;
 const TRIGGER_SPEED = 0.4;
+const STEP: Millis = 50;
 
 export interface Way {
   readonly name: string;
@@ -46,6 +47,10 @@ export interface Way {
   readonly propagate: boolean;
   /** With throttle, concurrency limit and circuit as well, at their defaults. */
   readonly allLayers?: boolean;
+  /** Where not its defaults. */
+  readonly circuit?: Switchable<Partial<CircuitKnobs>>;
+  /** It is told the instant at which the trigger ends, and retries nothing from then on: what queues is all that is left to get over. */
+  readonly oracle?: boolean;
 }
 
 export interface Outcome {
@@ -53,7 +58,10 @@ export interface Outcome {
   goodput(from: Millis, until: Millis): number;
   /** Attempts per call that begins in this while. */
   amplification(from: Millis, until: Millis): number;
-  /** From the end of the trigger to the first of those seconds from which on 99 % are answered in each; undefined: not while we watched. */
+  /**
+   * From the end of the trigger to the first instant from which on 99 % are answered in every second, whenever that begins (in steps of
+   * 50 ms); undefined: not while we watched.
+   */
   readonly recovery: Millis | undefined;
 }
 
@@ -68,7 +76,7 @@ export async function play(way: Way, utilisation: number, seed: number, duration
   const [arrivals, work] = [seededRandom(seed), seededRandom(seed + 1_000)];
   const service = new Queue(timeline, work);
   const policy = policyOf(way);
-  const clients = Array.from({ length: CLIENTS }, (_, client) => clientOf(timeline, policy, service, seededRandom(seed * 31 + client), way.allLayers === true));
+  const clients = Array.from({ length: CLIENTS }, (_, client) => clientOf(timeline, policy, service, seededRandom(seed * 31 + client), way));
   const ended: Ended[] = [];
   const arrive = (): void => {
     if (timeline.now() >= duration) return;
@@ -88,7 +96,7 @@ export async function play(way: Way, utilisation: number, seed: number, duration
     return calls.filter(({ answered }) => answered).length / calls.length;
   };
   let recovery: Millis | undefined;
-  for (let from = duration - 1_000; from >= TRIGGER_UNTIL && goodput(from, from + 1_000) >= 0.99; from -= 1_000) recovery = from - TRIGGER_UNTIL;
+  for (let from = duration - 1_000; from >= TRIGGER_UNTIL && goodput(from, from + 1_000) >= 0.99; from -= STEP) recovery = from - TRIGGER_UNTIL;
   return {
     goodput,
     amplification(from, until) {
@@ -99,7 +107,7 @@ export async function play(way: Way, utilisation: number, seed: number, duration
   };
 }
 
-function policyOf({ retry: knobs, propagate }: Way): ServicePolicy {
+function policyOf({ retry: knobs, propagate, circuit }: Way): ServicePolicy {
   const common = { on: ['timeout', 'connect-failure', 'reset', 'gateway-error'] as const, backoff: { base: 50, max: 250, jitter: 'full' as const } };
   return {
     ...defaultServicePolicy,
@@ -107,18 +115,22 @@ function policyOf({ retry: knobs, propagate }: Way): ServicePolicy {
     attemptTimeout: ATTEMPT_TIMEOUT,
     retry: knobs === 'off' ? 'off' : { ...defaultServicePolicy.retry, ...common, ...knobs },
     propagate: { ...defaultServicePolicy.propagate, deadline: propagate },
+    circuit: circuit === 'off' ? 'off' : { ...defaultServicePolicy.circuit, ...circuit },
   };
 }
 
-function clientOf(timeline: Timeline, policy: ServicePolicy, service: Queue, random: Random, allLayers: boolean): Service<Call> {
+function clientOf(timeline: Timeline, policy: ServicePolicy, service: Queue, random: Random, { allLayers, oracle }: Way): Service<Call> {
   const timeouts = new Timeouts(timeline);
-  const budget = new RetryBudget(() => (policy.retry === 'off' ? defaultServicePolicy.retry.budget : policy.retry.budget));
+  const budget = new RetryBudget(() => {
+    if (oracle === true && timeline.now() >= TRIGGER_UNTIL) return { perSuccess: 0, cap: 0 };
+    return policy.retry === 'off' ? defaultServicePolicy.retry.budget : policy.retry.budget;
+  });
   const common = { service: 'reviews', clock: timeline, random, emit: () => {} };
   const attempts = stack<Attempt>(attemptTimeout(timeouts), propagation())((attempt) => {
     attempt.endpoint = { host: '10.0.0.1', port: 80, weight: 1, priority: 0 };
     return service.serve(attempt);
   });
-  if (!allLayers) return deadline(timeouts)(retry({ ...common, budget })(attempts));
+  if (allLayers !== true) return deadline(timeouts)(retry({ ...common, budget })(attempts));
   const throttle = new Throttle({ ...common, knobs: () => policy.throttle });
   const concurrency = new ConcurrencyLimit({ ...common, capacity: () => 0, knobs: () => policy.concurrency });
   const circuit = new Circuit({ ...common, knobs: () => policy.circuit });
