@@ -48,10 +48,12 @@ function allocationTable(bytes) {
   return ['| contender | bytes per request |', '|---|---:|', ...rows].join('\n');
 }
 
+const long = { download: 'download', upload: 'upload of an iterator', uploadStream: 'upload of a stream of Node’s' };
+
 function streamTable({ bytes, ...directions }) {
-  const rows = Object.entries(directions).map(([direction, { undici, mesh, grown, grownUndici }]) =>
-    `| ${direction} of ${bytes / 2 ** 20} MiB | ${written(undici, 0)} | ${written(mesh, 0)} | ${written(grownUndici, 0)} | ${written(grown, 0)} |`);
-  return ['| | undici MB/s | mesh MB/s | undici grows by MB | mesh grows by MB |', '|---|---:|---:|---:|---:|', ...rows].join('\n');
+  const rows = Object.entries(directions).map(([direction, { undici, mesh, ratio, grown, grownUndici }]) =>
+    `| ${long[direction]}, ${bytes / 2 ** 20} MiB | ${written(undici, 0)} | ${written(mesh, 0)} | ${written(ratio)} | ${written(grownUndici, 0)} | ${written(grown, 0)} |`);
+  return ['| | undici MB/s | mesh MB/s | mesh ÷ undici | undici grows by MB | mesh grows by MB |', '|---|---:|---:|---:|---:|---:|', ...rows].join('\n');
 }
 
 /** How it was run, for whoever wants to know how far to trust it. */

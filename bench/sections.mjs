@@ -147,7 +147,7 @@ export async function startUp({ processes }, { rounds, policy }) {
 /** Megabytes per second, and by how many the process grew. */
 export async function streams({ processes }, { rounds, bytes }) {
   const measured = {};
-  for (const direction of ['download', 'upload']) {
+  for (const direction of ['download', 'upload', 'uploadStream']) {
     const rows = { undici: [], mesh: [], ratio: [], grown: [], grownUndici: [] };
     for (let round = 0; round < rounds; round += 1) {
       const of = (client) => processes.script('scripts/stream.mjs', [client, direction, bytes, processes.servers.streams], ['--expose-gc']);

@@ -1,4 +1,5 @@
 /** One long body there or back, by undici's request or by the mesh's; how fast, and by how much the process grew on its way. */
+import { Readable } from 'node:stream';
 import { Pool } from 'undici';
 import { createMeshClient } from 'inmesh';
 
@@ -8,6 +9,18 @@ const chunk = Buffer.alloc(64 * 1024, 7);
 
 async function* upload(length) {
   for (let sent = 0; sent < length; sent += chunk.length) yield chunk;
+}
+
+/** The same as a stream, as a file is one. */
+function uploadStream(length) {
+  let sent = 0;
+  return new Readable({
+    highWaterMark: chunk.length,
+    read() {
+      this.push(sent < length ? chunk : null);
+      sent += chunk.length;
+    },
+  });
 }
 
 const pool = new Pool(`http://127.0.0.1:${port}`);
@@ -21,7 +34,7 @@ async function transfer(length) {
     for await (const piece of body) read += piece.length;
     return read;
   }
-  const { body } = await send({ path: '/', method: 'POST', body: upload(length), headers: { 'content-type': 'application/octet-stream' } });
+  const { body } = await send({ path: '/', method: 'POST', body: direction === 'upload' ? upload(length) : uploadStream(length), headers: { 'content-type': 'application/octet-stream' } });
   return Number(await body.text());
 }
 

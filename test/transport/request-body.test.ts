@@ -33,21 +33,70 @@ describe('a request body', () => {
     expect([requestBody(undefined, 1), requestBody(null, 1)]).toEqual([undefined, undefined]);
   });
 
-  it('of a stream is sent again from the beginning', async () => {
-    const body = requestBody(letters('a', 'b', 'c'), 10)!;
-    expect(await read(body.open())).toBe('abc');
-    expect(body.replayable).toBe(true);
-    expect(await read(body.open())).toBe('abc');
-  });
+  for (const [kind, given] of [
+    ['an iterator', (source: AsyncGenerator) => source],
+    ['a stream', (source: AsyncGenerator) => Readable.from(source)],
+    ['a stream of bytes', (source: AsyncGenerator) => Readable.from(source, { objectMode: false })],
+  ] as const) {
+    describe(`of ${kind}`, () => {
+      it('is sent again from the beginning', async () => {
+        const body = requestBody(given(letters('a', 'b', 'c')), 10)!;
+        expect(await read(body.open())).toBe('abc');
+        expect(body.replayable).toBe(true);
+        expect(await read(body.open())).toBe('abc');
+      });
 
-  it('of a stream that was read in part is sent from the beginning, and goes on where the source stands', async () => {
-    const body = requestBody(letters('a', 'b', 'c'), 10)!;
-    expect(await read(body.open(), 2)).toBe('ab');
-    expect(body.replayable).toBe(true);
-    expect(await read(body.open())).toBe('abc');
-  });
+      it('that was read in part is sent from the beginning, and goes on where the source stands', async () => {
+        const body = requestBody(given(letters('a', 'b', 'c')), 10)!;
+        expect(await read(body.open(), 2)).toBe('ab');
+        expect(body.replayable).toBe(true);
+        expect(await read(body.open())).toBe('abc');
+      });
 
-  it('is whole once it was read to its end and kept, and then two attempts read it at the same time', async () => {
+      it('is whole once it was read to its end and kept, and then two attempts send it at the same time', async () => {
+        const body = requestBody(given(letters('a', 'b', 'c')), 64)!;
+        expect(body.whole).toBe(false);
+        const first = body.open();
+        expect([await read(first), body.whole]).toEqual(['abc', true]);
+        body.left(first);
+        const [winner, loser] = [body.open(), body.open()];
+        const both = Promise.all([read(winner), read(loser)]);
+        body.release();
+        expect([await both, body.whole]).toEqual([['abc', 'abc'], false]);
+        expect([requestBody('text', 0)!.whole, requestBody(given(letters('aaaa', 'bbbb')), 6)!.whole]).toEqual([true, false]);
+      });
+
+      it('beyond the limit cannot be sent again, and is not kept', async () => {
+        const body = requestBody(given(letters('aaaa', 'bbbb', 'cccc')), 6)!;
+        expect(await read(body.open())).toBe('aaaabbbbcccc');
+        expect(body.replayable).toBe(false);
+        expect(() => body.open()).toThrow(expect.objectContaining({ code: 'BODY_NOT_REPLAYABLE' }));
+      });
+
+      it('keeps all that comes in once another attempt is decided upon, though it exceeds the limit', async () => {
+        const chunks = ['aaaa', 'bbbb', 'cccc'];
+        const body = requestBody(given(letters(...chunks)), 6)!;
+        const abandoned = (body.open() as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+        await abandoned.next();
+        const pending = abandoned.next();
+        expect(body.replayable).toBe(true);
+        body.rewind();
+        await pending;
+        await abandoned.next();
+        expect(body.replayable).toBe(true);
+        expect(await read(body.open())).toBe(chunks.join(''));
+      });
+
+      it('whose source throws passes that on and is not replayable', async () => {
+        const failing = requestBody(given((async function* () { yield 'a'; throw new Error('disk gone'); })()), 10)!;
+        await expect(read(failing.open())).rejects.toThrow('disk gone');
+        expect(failing.replayable).toBe(false);
+        expect(failing.failure).toMatchObject({ message: 'disk gone' });
+      });
+    });
+  }
+
+  it('of an iterator that is whole is read by two attempts at the same time, chunk by chunk', async () => {
     const body = requestBody(letters('a', 'b', 'c'), 64)!;
     expect(body.whole).toBe(false);
     expect(await read(body.open())).toBe('abc');
@@ -59,7 +108,7 @@ describe('a request body', () => {
     expect([requestBody('text', 0)!.whole, requestBody(letters('aaaa', 'bbbb'), 6)!.whole]).toEqual([true, false]);
   });
 
-  it('is kept, when it is released, until the attempt that lost has left', async () => {
+  it('of an iterator is kept, when it is released, until the attempt that lost has left', async () => {
     const body = requestBody(letters('a', 'b', 'c'), 64)!;
     const first = body.open();
     await read(first);
@@ -73,11 +122,61 @@ describe('a request body', () => {
     expect([await next(winner), await next(winner), body.whole]).toEqual(['c', undefined, false]);
   });
 
-  it('beyond the limit cannot be sent again, and is not kept', async () => {
-    const body = requestBody(letters('aaaa', 'bbbb', 'cccc'), 6)!;
-    expect(await read(body.open())).toBe('aaaabbbbcccc');
-    expect(body.replayable).toBe(false);
-    expect(() => body.open()).toThrow(expect.objectContaining({ code: 'BODY_NOT_REPLAYABLE' }));
+  it('of a stream goes through as it came: no chunk is copied, or joined to another', async () => {
+    const chunks = [Buffer.from('aaaa'), Buffer.from('bbbb'), Buffer.from('cccc')];
+    const source = new Readable({ read() {} });
+    for (const chunk of [...chunks, null]) source.push(chunk);
+    const sent: Buffer[] = [];
+    const sending = requestBody(source, 6)!.open() as Readable;
+    await new Promise((resolve) => sending.on('data', (chunk: Buffer) => sent.push(chunk)).on('end', resolve));
+    expect(sent).toHaveLength(3);
+    for (const [index, chunk] of sent.entries()) expect(chunk).toBe(chunks[index]);
+  });
+
+  it('of a stream is read no faster than it is sent', async () => {
+    let read = 0;
+    const source = new Readable({ highWaterMark: 1024, read() { read += 1; this.push(Buffer.alloc(512)); } });
+    const body = requestBody(source, 64)!;
+    const sending = body.open() as Readable;
+    sending.once('data', () => sending.pause());
+    await new Promise((resolve) => setImmediate(resolve));
+    const before = read;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([before < 16, read]).toEqual([true, before]);
+    for (let more = 0; more < 8; more += 1) {
+      sending.once('data', () => sending.pause());
+      sending.resume();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect([read > before, read < before + 16]).toEqual([true, true]);
+    body.release();
+    body.left(sending);
+    expect(source.destroyed).toBe(true);
+  });
+
+  it('of a stream goes on for the next attempt, whatever becomes of what the one before was given', async () => {
+    const source = new Readable({ read() {} });
+    const body = requestBody(source, 64)!;
+    const first = body.open() as Readable;
+    first.resume();
+    source.push('a');
+    await new Promise((resolve) => setImmediate(resolve));
+    const second = read(body.open());
+    first.destroy(new Error('connection reset'));
+    await new Promise((resolve) => setImmediate(resolve));
+    source.push('b');
+    source.push(null);
+    expect([await second, source.errored, body.failure]).toEqual(['ab', null, undefined]);
+  });
+
+  it('of a stream that is destroyed before its end has failed', async () => {
+    const source = new Readable({ read() {} });
+    const body = requestBody(source, 64)!;
+    const reading = read(body.open());
+    source.push('a');
+    setImmediate(() => source.destroy());
+    await expect(reading).rejects.toMatchObject({ code: 'ERR_STREAM_PREMATURE_CLOSE' });
+    expect([body.failure, body.replayable]).toEqual([expect.objectContaining({ code: 'ERR_STREAM_PREMATURE_CLOSE' }), false]);
   });
 
   it('loses no chunk between an abandoned attempt and the next one', async () => {
@@ -105,13 +204,6 @@ describe('a request body', () => {
     expect((await first).done).toBe(true);
   });
 
-  it('whose source throws passes that on and is not replayable', async () => {
-    const failing = requestBody((async function* () { yield 'a'; throw new Error('disk gone'); })(), 10)!;
-    await expect(read(failing.open())).rejects.toThrow('disk gone');
-    expect(failing.replayable).toBe(false);
-    expect(failing.failure).toMatchObject({ message: 'disk gone' });
-  });
-
   it('that nobody will read any more closes its source', async () => {
     const stream = Readable.from(['a', 'b', 'c']);
     const body = requestBody(stream, 10)!;
@@ -134,20 +226,6 @@ describe('a request body', () => {
     body.release();
     body.left(opened);
     expect(idle.destroyed).toBe(true);
-  });
-
-  it('keeps all that comes in once another attempt is decided upon, though it exceeds the limit', async () => {
-    const chunks = ['aaaa', 'bbbb', 'cccc'];
-    const body = requestBody(letters(...chunks), 6)!;
-    const abandoned = (body.open() as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
-    await abandoned.next();
-    const pending = abandoned.next();
-    expect(body.replayable).toBe(true);
-    body.rewind();
-    await pending;
-    await abandoned.next();
-    expect(body.replayable).toBe(true);
-    expect(await read(body.open())).toBe(chunks.join(''));
   });
 
   it('is let go by the attempt that has it, not by one before it', async () => {
