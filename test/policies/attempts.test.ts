@@ -153,6 +153,8 @@ const kinds: Kind[] = ['refused', 'reset', 'silence', '500', '503', '409', '429'
 const fate = fc.record({ kind: fc.oneof({ arbitrary: fc.constant<Kind>('ok'), weight: 3 }, { arbitrary: fc.constantFrom(...kinds), weight: 2 }), delay: fc.oneof(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 0, max: 500 })) });
 const arrival = fc.record({
   wait: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 300 })),
+  /** This process stands still for so long, and whatever was due meanwhile comes late. */
+  stall: fc.oneof({ arbitrary: fc.constant(0), weight: 9 }, { arbitrary: fc.integer({ min: 1, max: 2_500 }), weight: 1 }),
   method: fc.constantFrom('GET', 'GET', 'GET', 'PUT', 'POST'),
   key: fc.boolean(),
   body: fc.constantFrom<'none' | 'whole' | 'spent'>('none', 'none', 'none', 'whole', 'spent'),
@@ -175,8 +177,9 @@ describe('the attempts of all calls', () => {
         const calls: Call[] = [];
         const bodies: FakeBody[] = [];
         const results: { call: Call; reply?: FakeReply; error?: MeshError }[] = [];
-        for (const { wait, method, key, body, deadline, cancelAfter, servingRetry } of arrivals) {
+        for (const { wait, stall, method, key, body, deadline, cancelAfter, servingRetry } of arrivals) {
           await clock.advance(wait);
+          clock.stall(stall);
           const given = body === 'none' ? undefined : new FakeBody(body === 'whole');
           if (given !== undefined) {
             given.whole = body === 'whole';
