@@ -227,7 +227,7 @@ export const defaultServicePolicy = {
     mode: 'enforce',
   },
   hedge: 'off',
-  circuit: { failureRate: 0.5, window: 10 * SECOND, minRequests: 20, openFor: 250, maxOpenFor: 1 * MINUTE, probes: 1, mode: 'enforce' },
+  circuit: { failureRate: 0.5, window: 10 * SECOND, minRequests: 20, openFor: 5 * SECOND, maxOpenFor: 1 * MINUTE, probes: 1, mode: 'enforce' },
   concurrency: { max: 1024, queue: 1024, adaptive: 'off', mode: 'enforce' },
   throttle: { k: 2, window: 2 * MINUTE, minRequests: 20, maxRejection: 0.8, mode: 'enforce' },
   rateLimit: 'off',

@@ -89,7 +89,7 @@ interface HalfOpen {
 
 type Phase = Closed | Open | HalfOpen;
 
-/** Of the time it stays open, with each trial that fails. The shorter, the more trials: 25 until four minutes have passed and a minute is reached. */
+/** Of the time it stays open, with each trial that fails. At the default `openFor` that makes eleven trials in the first four minutes. */
 const GROWTH = 1.25;
 /** A trial that takes longer than this is joined by another. Most answers take less; what hangs must not keep the circuit half-open until it times out. */
 const LEASE_AT_LEAST: Millis = 1_000;

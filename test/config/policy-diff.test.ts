@@ -17,7 +17,7 @@ test('a knob is told by service, path and values as one writes them', () => {
   expect(services[0]).toMatchObject({ service: 'a', kind: 'changed' });
   expect(services[0]!.knobs).toEqual(expect.arrayContaining([
     { knob: 'circuit.failureRate', before: '40%', after: '50%' },
-    { knob: 'circuit.openFor', before: '250ms', after: '2s' },
+    { knob: 'circuit.openFor', before: '5s', after: '2s' },
     { knob: 'retry.replayBodyUpTo', before: '64KiB', after: '1MiB' },
     { knob: 'retry.on', before: '[connect-failure, refused-stream, reset, gateway-error]', after: '[reset, 503]' },
     { knob: 'rateLimit', before: 'off', after: 'not set' },

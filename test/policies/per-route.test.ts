@@ -50,7 +50,7 @@ describe('circuits of a service with routes', () => {
   it('a route that overrides the circuit has its own: what fails there opens no other, and the other way round', async () => {
     const setting = circuits();
     const canary = fakeCall({ policy: touchy, route: 'canary' });
-    expect(await setting.fail(canary, 3)).toMatchObject({ code: 'CIRCUIT_OPEN', message: 'reviews: the circuit of route canary is open, the next attempt may go in 250 ms' });
+    expect(await setting.fail(canary, 3)).toMatchObject({ code: 'CIRCUIT_OPEN', message: 'reviews: the circuit of route canary is open, the next attempt may go in 5000 ms' });
     expect(setting.events.map(([name, { route }]) => [name, route])).toEqual([['circuit.opened', 'canary']]);
     expect([setting.registry.own.state, setting.registry.of(canary).state]).toEqual(['closed', 'open']);
     const [before, plain] = [setting.sent, fakeCall({ policy })];
