@@ -4,6 +4,8 @@
  *
  * An attempt that was answered and then broke off is a failure: for the counts, which are revised, and for the row, which ends
  * when an answer has arrived whole and not before.
+ *
+ * Of thousands of endpoints most may never be called: what counts is made when there is something to count.
  */
 import type { Millis } from '../core/clock.ts';
 import { OutcomeWindow } from '../core/outcome-window.ts';
@@ -13,15 +15,19 @@ import { windowOf, type Tally } from './outlier.ts';
 
 export class HealthRecord {
   readonly #fleet: FleetTally;
-  readonly #window = new OutcomeWindow();
+  #window: OutcomeWindow | undefined;
   /** Only where the success rate is counted over another time than the rest. */
   #rateWindow: OutcomeWindow | undefined;
-  readonly #matched: Matched;
+  #matched: Matched | undefined;
+  /** The fleet's counts when this began. */
+  #successes: number;
+  #failures: number;
   #failuresInARow = 0;
 
   constructor(fleet: FleetTally) {
     this.#fleet = fleet;
-    this.#matched = new Matched(fleet);
+    this.#successes = fleet.successes;
+    this.#failures = fleet.failures;
   }
 
   /** Failures with no success in between. */
@@ -31,9 +37,9 @@ export class HealthRecord {
 
   /** An attempt was answered, or failed. */
   count(failed: boolean, now: Millis, knobs: OutlierKnobs): void {
-    this.#window.record(failed, now, windowOf(knobs));
+    (this.#window ??= new OutcomeWindow()).record(failed, now, windowOf(knobs));
     if (countsApart(knobs)) (this.#rateWindow ??= new OutcomeWindow()).record(failed, now, knobs.successRate.window);
-    if (knobs.relative !== 'off') this.#matched.observe(failed, this.#fleet);
+    if (knobs.relative !== 'off') this.#compare(failed);
     if (failed) this.#failuresInARow += 1;
   }
 
@@ -44,35 +50,46 @@ export class HealthRecord {
 
   /** … or broke off. */
   brokeOff(now: Millis, knobs: OutlierKnobs): void {
-    this.#window.revise(now, windowOf(knobs));
+    (this.#window ??= new OutcomeWindow()).revise(now, windowOf(knobs));
     if (countsApart(knobs)) (this.#rateWindow ??= new OutcomeWindow()).revise(now, knobs.successRate.window);
-    if (knobs.relative !== 'off') this.#matched.observe(true, this.#fleet);
+    if (knobs.relative !== 'off') this.#compare(true);
     this.#failuresInARow += 1;
   }
 
   /** Successes and failures of the last while. */
   recent(now: Millis, window: Millis): Tally {
-    return { successes: this.#window.successes(now, window), failures: this.#window.failures(now, window) };
+    return tallyOf(this.#window, now, window);
   }
 
   /** Those that `successRate` judges. */
   rated(now: Millis, knobs: OutlierKnobs): Tally {
     if (!countsApart(knobs)) return this.recent(now, windowOf(knobs));
     const { window } = knobs.successRate;
-    return { successes: this.#rateWindow?.successes(now, window) ?? 0, failures: this.#rateWindow?.failures(now, window) ?? 0 };
+    return tallyOf(this.#rateWindow, now, window);
   }
 
   /** Whether it fails more than the others at the same moments. */
   standsOut(sigmas: number): boolean {
-    return this.#matched.standsOut(sigmas);
+    return this.#matched?.standsOut(sigmas) ?? false;
   }
 
   clear(): void {
-    this.#window.clear();
+    this.#window?.clear();
     this.#rateWindow?.clear();
-    this.#matched.clear(this.#fleet);
+    this.#matched?.clear(this.#fleet);
+    this.#successes = this.#fleet.successes;
+    this.#failures = this.#fleet.failures;
     this.#failuresInARow = 0;
   }
+
+  #compare(failed: boolean): void {
+    this.#matched ??= new Matched({ successes: this.#successes, failures: this.#failures });
+    this.#matched.observe(failed, this.#fleet);
+  }
+}
+
+function tallyOf(window: OutcomeWindow | undefined, now: Millis, length: Millis): Tally {
+  return { successes: window?.successes(now, length) ?? 0, failures: window?.failures(now, length) ?? 0 };
 }
 
 /** Whether the success rate is counted over a time of its own. */

@@ -90,6 +90,9 @@ export interface NodeContext {
   readonly judge: Judge;
 }
 
+type Totals = Record<OutcomeKind, number>;
+
+const neverAttempted: Readonly<Totals> = { success: 0, failure: 0, overload: 0, local: 0, cancelled: 0 };
 const neverEjected: Available = { kind: 'available', since: -Infinity, ejections: 0, duration: 0 };
 
 export class Node implements Candidate {
@@ -104,8 +107,7 @@ export class Node implements Candidate {
   health: Health = neverChecked;
   /** What it last said of its own load. */
   report: LoadReport | undefined = undefined;
-  /** Attempts with each outcome, since this process knows the endpoint. */
-  readonly totals: Record<OutcomeKind, number> = { success: 0, failure: 0, overload: 0, local: 0, cancelled: 0 };
+  #totals: Totals | undefined = undefined;
   readonly #context: NodeContext;
   /** Where its figures are; nobody's, once it is forgotten for good. */
   row: Row;
@@ -130,6 +132,11 @@ export class Node implements Candidate {
     this.#inFlight = new InFlight(context.figures);
     this.row = context.figures.take();
     context.figures.numbers[this.row + SINCE] = since;
+  }
+
+  /** Attempts with each outcome, since this process knows the endpoint. */
+  get totals(): Readonly<Totals> {
+    return this.#totals ?? neverAttempted;
   }
 
   get heldBack(): boolean {
@@ -225,7 +232,7 @@ export class Node implements Candidate {
   settled(ticket: Ticket, outcome: Outcome, since: Millis): void {
     this.#inFlight.answered(ticket, this.row);
     this.#context.stalls?.end();
-    this.totals[outcome.kind] += 1;
+    this.#count(outcome.kind, 1);
     // Attempts that hung until their timeout, while the endpoint was ejected and came back, would eject it again for its past.
     if (ticket.startedAt < this.#knownSince || this.#left) return;
     const now = this.#context.clock.now();
@@ -241,8 +248,8 @@ export class Node implements Candidate {
 
   /** For the ticket alone: what was settled as a success broke off by the endpoint's fault, and is counted as that instead. */
   broken(ticket: Ticket): void {
-    this.totals.success -= 1;
-    this.totals.failure += 1;
+    this.#count('success', -1);
+    this.#count('failure', 1);
     const knobs = this.#context.outlier();
     if (ticket.startedAt < this.#recordedSince || this.#left || knobs === 'off') return;
     const now = this.#context.clock.now();
@@ -268,6 +275,11 @@ export class Node implements Candidate {
     const read = this.#context.stalls?.since(now) ?? now;
     if (read >= now) return longest;
     return Math.min(Math.max(this.latency(now), read - since, 0), longest);
+  }
+
+  #count(kind: OutcomeKind, more: number): void {
+    this.#totals ??= { ...neverAttempted };
+    this.#totals[kind] += more;
   }
 
   #record({ kind, unreachable }: Outcome, now: Millis): void {

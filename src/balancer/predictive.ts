@@ -88,11 +88,12 @@ export class Predictive implements Load {
     const usual = this.#usual();
     const { queue: queues, reported: { known: reported } } = this.#fleet;
     const presumed = queues.value;
+    // Where weights differ, what counts is the part of what this process sends.
+    const { even } = shares;
     if (this.#decayed.length < 2 * count) this.#decayed = new Float64Array(4 * count);
     const decayed = this.#decayed;
     for (let place = 0; place < count; place += 1) {
-      const row = rows[place]!;
-      const elapsed = now - numbers[row + SAMPLED_AT]!;
+      const elapsed = now - numbers[rows[place]! + SAMPLED_AT]!;
       decayed[2 * place] = elapsed / SLOW;
       decayed[2 * place + 1] = elapsed / FAST;
     }
@@ -101,14 +102,19 @@ export class Predictive implements Load {
       const row = rows[place]!;
       // As in `latency`, once more, with what decays worked out for all at once (decay.ts).
       const slow = usual + (numbers[row + SLOW_LATENCY]! - usual) * decayed[2 * place]!;
-      const fast = slow + (numbers[row + LATENCY]! - slow) * decayed[2 * place + 1]!;
-      const latency = Math.max(fast, now - numbers[row + WAITING_SINCE]!, numbers[row + RESTS_UNTIL]! - now, LEAST_LATENCY);
-      const before = numbers[row + SAMPLED_AT] !== -Infinity ? numbers[row + QUEUE]! : presumed;
-      // Where weights differ, what counts is the part of what this process sends.
-      const queue = shares.even ? ((reported ? this.queue(row, now) : numbers[row + IN_FLIGHT]!) + 1) / (before + 1) : shares.pressure(row, before);
-      const success = Math.max(successRate(numbers, row, now), LEAST_SUCCESS);
+      let latency = Math.max(slow + (numbers[row + LATENCY]! - slow) * decayed[2 * place + 1]!, LEAST_LATENCY);
+      // Hardly ever more: quicker to ask than to have the greatest of four made of them.
+      const age = now - numbers[row + WAITING_SINCE]!;
+      if (age > latency) latency = age;
+      const rest = numbers[row + RESTS_UNTIL]! - now;
+      if (rest > latency) latency = rest;
+      const before = numbers[row + SAMPLED_AT] === -Infinity ? presumed : numbers[row + QUEUE]!;
+      const queue = even ? ((reported ? this.queue(row, now) : numbers[row + IN_FLIGHT]!) + 1) / (before + 1) : shares.pressure(row, before);
       // x^1.25, without the price of a power.
-      loads[place] = (latency * queue * Math.sqrt(Math.sqrt(queue))) / (success * success);
+      loads[place] = latency * queue * Math.sqrt(Math.sqrt(queue));
+      if (numbers[row + SUCCESS] === 1) continue;
+      const success = Math.max(successRate(numbers, row, now), LEAST_SUCCESS);
+      loads[place]! /= success * success;
     }
   }
 

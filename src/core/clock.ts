@@ -2,6 +2,7 @@
  * Time, as a port. Nothing else in the library reads a clock or arms a timer, so everything that decides runs in
  * virtual time in the tests.
  */
+import { performance } from 'node:perf_hooks';
 
 /** A length of time, or an instant on `Clock.now()`'s scale, in milliseconds; fractions are kept. */
 export type Millis = number;
