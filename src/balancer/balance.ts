@@ -10,6 +10,7 @@ import type { EndpointKey } from '../core/endpoint.ts';
 import { MeshError } from '../core/errors.ts';
 import type { Onlooking } from '../core/onlooker.ts';
 import { classifyError, classifyReply, type Outcome } from '../core/outcome.ts';
+import { heardBy, type ResultObserver } from '../core/result-watch.ts';
 import type { Cluster } from './cluster.ts';
 import { loadReportOf } from './load-report.ts';
 import type { EjectionState, Node, Ticket } from './node.ts';
@@ -19,11 +20,7 @@ import type { EjectionState, Node, Ticket } from './node.ts';
  * whatever the transport rejects with; service, endpoint and attempts are filled in.
  */
 export function balance(cluster: Cluster, transport: Transport, clock: Clock, onlooking?: Onlooking): Service<Attempt> {
-  function failed(error: unknown, attempt: Attempt, endpoint?: EndpointKey): unknown {
-    onlooking?.attemptFailed(attempt, error);
-    return explained(error, attempt, endpoint);
-  }
-
+  const balancing: Balancing = { cluster, clock, onlooking };
   const transported: Service<Attempt> = (attempt) => transport.send(attempt);
 
   function send(attempt: Attempt): Promise<Reply> {
@@ -31,45 +28,18 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock, on
     const node = cluster.pick(call);
     attempt.endpoint = node?.endpoint;
     call.witness?.picked(attempt, { endpoint: node?.key, state: node?.ejection.kind ?? 'available', panic: cluster.panic, candidates: () => cluster.snapshot() });
-    if (node === undefined) return Promise.reject(failed(cluster.none(), attempt));
-    if (call.mistaken?.has(node.key) === true) return Promise.reject(failed(new MeshError('IDENTITY_MISMATCH', `${call.service}: nobody is left to try who may be who he should be`), attempt, node.key));
+    if (node === undefined) return Promise.reject(failed(cluster.none(), attempt, onlooking));
+    if (call.mistaken?.has(node.key) === true) return Promise.reject(failed(new MeshError('IDENTITY_MISMATCH', `${call.service}: nobody is left to try who may be who he should be`), attempt, onlooking, node.key));
     call.tried.add(node.key);
-    const ticket = node.begin(call.route);
-    // Not awaited: that costs twice as much, for every request there is.
-    return promised(transported, attempt).then(
-      (reply) => {
-        const outcome = classifyReply(reply, clock.wall());
-        const report = loadReportOf(reply, clock);
-        if (report !== undefined) node.reports(report, outcome.kind);
-        if (outcome.kind !== 'success') {
-          const before = node.ejection;
-          ticket.settle(outcome, attempt.uploadedAt);
-          tellEjection(attempt, node, before);
-        }
-        call.witness?.answered(attempt, reply.status, undefined);
-        reply.watch(new Delivery(ticket, attempt));
-        onlooking?.attemptReplied(attempt, reply);
-        return reply;
-      },
-      (error: unknown) => {
-        const before = node.ejection;
-        ticket.settle(verdict(error, ticket, attempt));
-        tellEjection(attempt, node, before);
-        call.witness?.answered(attempt, undefined, error);
-        ticket.release();
-        if (error instanceof MeshError && (error.code === 'CONNECT_FAILED' || error.code === 'IDENTITY_MISMATCH')) cluster.refresh('connect-error');
-        // Addresses are given out again; but what is true of one now is true of it for as long as a call takes.
-        if (error instanceof MeshError && error.code === 'IDENTITY_MISMATCH') (call.mistaken ??= new Set()).add(node.key);
-        throw failed(error, attempt, node.key);
-      },
-    );
+    const delivery = new Delivery(balancing, attempt, node, node.begin(call.route));
+    return heardBy(delivery, attempt, promised(transported, attempt));
   }
 
   async function sendOnceResolved(attempt: Attempt): Promise<Reply> {
     try {
       await cluster.ready(attempt.cancellation);
     } catch (error) {
-      throw failed(error, attempt);
+      throw failed(error, attempt, onlooking);
     }
     return send(attempt);
   }
@@ -79,18 +49,66 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock, on
   };
 }
 
+interface Balancing {
+  readonly cluster: Cluster;
+  readonly clock: Clock;
+  readonly onlooking: Onlooking | undefined;
+}
+
+function failed(error: unknown, attempt: Attempt, onlooking: Onlooking | undefined, endpoint?: EndpointKey): unknown {
+  onlooking?.attemptFailed(attempt, error);
+  return explained(error, attempt, endpoint);
+}
+
 const success: Outcome = { kind: 'success' };
 const cancelled: Outcome = { kind: 'cancelled' };
 const outrun: Outcome = { kind: 'cancelled', outrun: true };
 
-/** Reports the body of a reply. */
-class Delivery implements ReplyObserver {
-  readonly #ticket: Ticket;
+/** Reports what came of an attempt at a node: its answer and, where it had one, the body of that. */
+class Delivery implements ResultObserver<Attempt>, ReplyObserver {
+  readonly #balancing: Balancing;
   readonly #attempt: Attempt;
+  readonly #node: Node;
+  readonly #ticket: Ticket;
 
-  constructor(ticket: Ticket, attempt: Attempt) {
-    this.#ticket = ticket;
+  constructor(balancing: Balancing, attempt: Attempt, node: Node, ticket: Ticket) {
+    this.#balancing = balancing;
     this.#attempt = attempt;
+    this.#node = node;
+    this.#ticket = ticket;
+  }
+
+  replied(reply: Reply): void {
+    const { clock, onlooking } = this.#balancing;
+    const attempt = this.#attempt;
+    const node = this.#node;
+    const outcome = classifyReply(reply, clock.wall());
+    const report = loadReportOf(reply, clock);
+    if (report !== undefined) node.reports(report, outcome.kind);
+    if (outcome.kind !== 'success') {
+      const before = node.ejection;
+      this.#ticket.settle(outcome, attempt.uploadedAt);
+      tellEjection(attempt, node, before);
+    }
+    attempt.call.witness?.answered(attempt, reply.status, undefined);
+    reply.watch(this);
+    onlooking?.attemptReplied(attempt, reply);
+  }
+
+  failed(error: unknown): void {
+    const { cluster, onlooking } = this.#balancing;
+    const attempt = this.#attempt;
+    const { call } = attempt;
+    const node = this.#node;
+    const before = node.ejection;
+    this.#ticket.settle(verdict(error, this.#ticket, attempt));
+    tellEjection(attempt, node, before);
+    call.witness?.answered(attempt, undefined, error);
+    this.#ticket.release();
+    if (error instanceof MeshError && (error.code === 'CONNECT_FAILED' || error.code === 'IDENTITY_MISMATCH')) cluster.refresh('connect-error');
+    // Addresses are given out again; but what is true of one now is true of it for as long as a call takes.
+    if (error instanceof MeshError && error.code === 'IDENTITY_MISMATCH') (call.mistaken ??= new Set()).add(node.key);
+    failed(error, attempt, onlooking, node.key);
   }
 
   firstByte(): void {

@@ -160,6 +160,8 @@ export interface Attempt {
   outrun?: true;
   /** What telemetry keeps with the attempt; nobody else looks. */
   trace?: unknown;
+  /** Who hears of its result (result-watch.ts); nobody else looks. */
+  watched?: unknown;
 }
 
 /** What somebody hears of a reply's body. Neither may throw. */

@@ -11,6 +11,7 @@ import type { Attempt, Layer } from '../core/call.ts';
 import type { Millis } from '../core/clock.ts';
 import { endpointKey } from '../core/endpoint.ts';
 import { MeshError } from '../core/errors.ts';
+import { watchResult, type ResultObserver } from '../core/result-watch.ts';
 import { stalled, Timeout, type Timeouts } from './timeouts.ts';
 
 export function attemptTimeout(timeouts: Timeouts): Layer<Attempt> {
@@ -24,14 +25,12 @@ export function attemptTimeout(timeouts: Timeouts): Layer<Attempt> {
       const entry = new AttemptTimeout(attempt, limit, timeouts);
       timeouts.begin(entry, limit, startedAt);
       const result = next(attempt);
-      const over = (): void => timeouts.end(entry);
-      // Beside the result, not in its way: whoever awaits it is not made to wait for this.
-      result.then(over, over);
+      watchResult(attempt, result, entry);
       return result;
     };
 }
 
-class AttemptTimeout extends Timeout {
+class AttemptTimeout extends Timeout implements ResultObserver<Attempt> {
   readonly #attempt: Attempt;
   readonly #limit: Millis;
   readonly #timeouts: Timeouts;
@@ -41,6 +40,14 @@ class AttemptTimeout extends Timeout {
     this.#attempt = attempt;
     this.#limit = limit;
     this.#timeouts = timeouts;
+  }
+
+  replied(): void {
+    this.#timeouts.end(this);
+  }
+
+  failed(): void {
+    this.#timeouts.end(this);
   }
 
   override expired(late: Millis): void {

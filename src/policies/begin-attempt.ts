@@ -21,5 +21,6 @@ export function beginAttempt(call: Call, now: Millis): Attempt {
     uploadedAt: undefined,
     // `true` is gone by now: whoever handed in the request minted the key.
     headers: typeof key === 'string' && key !== '' ? ['idempotency-key', key] : [],
+    watched: undefined,
   };
 }

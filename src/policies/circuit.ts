@@ -33,6 +33,7 @@ import { lazily } from '../core/lazily.ts';
 import { OutcomeWindow } from '../core/outcome-window.ts';
 import { classifyError, classifyReply, type OutcomeKind } from '../core/outcome.ts';
 import { defaultServicePolicy, type CircuitKnobs, type Switchable } from '../core/policy.ts';
+import { heardBy, type ResultObserver } from '../core/result-watch.ts';
 
 /** Loaded for the first attempt that fails. */
 const cockatiel = lazily(() => createRequire(import.meta.url)('cockatiel') as typeof import('cockatiel'));
@@ -60,11 +61,9 @@ export interface CircuitSnapshot {
   readonly enforced: boolean;
 }
 
-/** Its handlers are shared by all attempts of the phase, so that a call which succeeds costs no object here. */
-interface Closed extends ReplyObserver {
+/** Shared by all attempts of the phase, so that a call which succeeds costs no object here. */
+interface Closed extends ResultObserver<Attempt>, ReplyObserver {
   readonly kind: 'closed';
-  readonly replied: (reply: Reply) => Reply | Promise<Reply>;
-  readonly rejected: (error: unknown) => Promise<never>;
 }
 
 interface Open {
@@ -132,7 +131,7 @@ export class Circuit {
       if (knobs === 'off') return next(attempt);
       this.#knobs = knobs;
       let phase = this.#phase;
-      if (phase.kind === 'closed') return next(attempt).then(phase.replied, phase.rejected);
+      if (phase.kind === 'closed') return heardBy(phase, attempt, next(attempt));
       const now = this.#deps.clock.now();
       if (phase.kind === 'open') {
         if (now < phase.until) return this.#refuse(next, attempt, knobs);
@@ -174,7 +173,7 @@ export class Circuit {
   }
 
   #closed(): Closed {
-    const failed = async (): Promise<void> => {
+    const countFailure = async (): Promise<void> => {
       if (this.#phase !== phase) return;
       this.#window.record(true, this.#deps.clock.now(), this.#knobs.window);
       await this.#mayOpen();
@@ -183,17 +182,14 @@ export class Circuit {
       kind: 'closed',
       replied: (reply) => {
         const outcome = classifyReply(reply, 0).kind;
-        if (outcome === 'failure') return failed().then(() => reply);
+        if (outcome === 'failure') return countFailure();
         if (outcome === 'success' && this.#phase === phase) {
           this.#window.record(false, this.#deps.clock.now(), this.#knobs.window);
           reply.watch(phase);
         }
-        return reply;
+        return undefined;
       },
-      rejected: async (error) => {
-        if (classifyError(error).kind === 'failure') await failed();
-        throw error;
-      },
+      failed: (error) => (classifyError(error).kind === 'failure' ? countFailure() : undefined),
       end: (error) => {
         if (error === undefined || classifyError(error).kind !== 'failure' || this.#phase !== phase) return;
         this.#window.revise(this.#deps.clock.now(), this.#knobs.window);

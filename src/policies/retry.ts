@@ -80,7 +80,7 @@ class Tries extends ResultWatch {
   begin(now: Millis): Promise<Reply> {
     let first: Attempt;
     try {
-      first = beginAttempt(this.call, now);
+      first = beginAttempt(this.subject, now);
     } catch (error) {
       return Promise.reject(this.#explained(error));
     }
@@ -93,8 +93,8 @@ class Tries extends ResultWatch {
     const { clock } = this.#deps;
     let attempt: Attempt;
     try {
-      await sleep(clock, this.#delay, this.call.cancellation);
-      attempt = beginAttempt(this.call, clock.now());
+      await sleep(clock, this.#delay, this.subject.cancellation);
+      attempt = beginAttempt(this.subject, clock.now());
     } catch (error) {
       return this.#fail(error);
     }
@@ -102,7 +102,7 @@ class Tries extends ResultWatch {
   }
 
   #send(attempt: Attempt): Promise<Reply> {
-    const { hedge } = this.call.policy;
+    const { hedge } = this.subject.policy;
     const round = hedge === 'off' ? undefined : this.#deps.hedging?.round(attempt, this.#next, hedge, hedge.max - this.#hedges);
     return promised(this.#next, attempt).then(
       (reply) => this.#ended(attempt, round, reply, undefined),
@@ -120,7 +120,7 @@ class Tries extends ResultWatch {
   #judged(result: RoundResult): Reply | Promise<Reply> {
     const { budget, hedging, emit, observer } = this.#deps;
     const { reply, error } = result;
-    const { service, policy } = this.call;
+    const { service, policy } = this.subject;
     this.#hedges += result.hedges;
     this.#sent = more(this.#sent, result.sent);
     // Only Retry-After dates need the time of day, and they are read again where a delay is computed.
@@ -133,8 +133,8 @@ class Tries extends ResultWatch {
     const verdict = policy.retry === 'off' ? undefined : this.#judge(policy.retry, result, outcome);
     const enforced = policy.retry !== 'off' && policy.retry.mode === 'enforce';
     if (typeof verdict === 'number') {
-      emit('retry.scheduled', { service, attempt: this.call.attempts + 1, delay: verdict, because: because(result), enforced });
-      observer?.again(this.call, enforced);
+      emit('retry.scheduled', { service, attempt: this.subject.attempts + 1, delay: verdict, because: because(result), enforced });
+      observer?.again(this.subject, enforced);
     } else if (verdict !== undefined) {
       this.#suppressed(result, verdict, enforced);
       if (error instanceof MeshError) error.retrySuppressed = verdict;
@@ -143,7 +143,7 @@ class Tries extends ResultWatch {
     this.#delay = verdict;
     this.#retries += 1;
     // Before anything else can happen: what is read from now on would not be kept.
-    this.call.request.body?.rewind();
+    this.subject.request.body?.rewind();
     reply?.discard();
     return this.#again();
   }
@@ -151,7 +151,7 @@ class Tries extends ResultWatch {
   #judge(knobs: RetryKnobs, result: RoundResult, outcome: OutcomeKind): Verdict {
     const { clock, random, budget } = this.#deps;
     const { reply, error } = result;
-    const { call } = this;
+    const { subject: call } = this;
     const { request, options, cancellation } = call;
     const wanted =
       reply === undefined ? error instanceof MeshError && errorAsksForRetry(knobs.on, error) : replyAsksForRetry(knobs.on, reply.status, outcome);
@@ -178,24 +178,24 @@ class Tries extends ResultWatch {
 
   #suppressed(result: RoundResult, reason: SuppressedReason, enforced: boolean): void {
     const { emit, observer } = this.#deps;
-    emit('retry.suppressed', { service: this.call.service, attempt: result.attempt.number, reason, because: because(result), enforced });
-    observer?.suppressed(this.call, reason, enforced);
+    emit('retry.suppressed', { service: this.subject.service, attempt: result.attempt.number, reason, because: because(result), enforced });
+    observer?.suppressed(this.subject, reason, enforced);
   }
 
   #answered(reply: Reply): Reply {
-    this.call.request.body?.release();
-    this.replied(reply);
+    this.subject.request.body?.release();
+    void this.replied(reply);
     return reply;
   }
 
   #fail(error: unknown): never {
-    this.failed(this.#explained(error));
+    void this.failed(this.#explained(error));
     throw error;
   }
 
   /** The call is over with this error, which says what there is to say about all of its attempts. */
   #explained(error: unknown): unknown {
-    const { call } = this;
+    const { subject: call } = this;
     call.request.body?.release();
     if (error instanceof MeshError) {
       error.service ??= call.service;

@@ -16,6 +16,7 @@ import type { Clock, Timer } from '../core/clock.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import { MeshError, type Sent } from '../core/errors.ts';
 import { classifyError, classifyReply, type OutcomeKind } from '../core/outcome.ts';
+import { ResultWatch } from '../core/result-watch.ts';
 import { toMeshError } from './transport-errors.ts';
 
 /** A rest this short is read to its end, for a new connection costs more; anything longer is cut off. */
@@ -38,14 +39,13 @@ interface Informational {
   readonly statusText: string;
 }
 
-export class Exchange implements Reply, Cancellable {
+export class Exchange extends ResultWatch<Attempt> implements Reply, Cancellable {
   /** Set by whoever speaks another. */
   spoken: HttpVersion = '1.1';
-  readonly #attempt: Attempt;
   readonly #endpoint: Endpoint;
   readonly #clock: Clock;
-  readonly #replied: (reply: Reply) => void;
-  readonly #failed: (error: MeshError) => void;
+  #resolve!: (reply: Reply) => void;
+  #reject!: (error: MeshError) => void;
 
   #phase: Phase = 'connecting';
   #abort: ((reason: Error) => void) | undefined;
@@ -77,12 +77,14 @@ export class Exchange implements Reply, Cancellable {
   #drained = 0;
   #drainTimer: Timer | undefined;
 
-  constructor(attempt: Attempt, endpoint: Endpoint, clock: Clock, replied: (reply: Reply) => void, failed: (error: MeshError) => void) {
-    this.#attempt = attempt;
+  constructor(attempt: Attempt, endpoint: Endpoint, clock: Clock) {
+    super(attempt);
     this.#endpoint = endpoint;
     this.#clock = clock;
-    this.#replied = replied;
-    this.#failed = failed;
+    this.promised(new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    }));
     attempt.cancellation.subscribe(this);
   }
 
@@ -98,7 +100,7 @@ export class Exchange implements Reply, Cancellable {
 
   /** The request body, for undici to send. */
   openBody(): unknown {
-    return (this.#body = this.#attempt.call.request.body?.open() ?? null);
+    return (this.#body = this.subject.call.request.body?.open() ?? null);
   }
 
   // ---- Reply
@@ -108,7 +110,7 @@ export class Exchange implements Reply, Cancellable {
   }
 
   get protocol(): HttpVersion | undefined {
-    return this.#attempt.call.request.upgrade === undefined ? this.spoken : undefined;
+    return this.subject.call.request.upgrade === undefined ? this.spoken : undefined;
   }
 
   header(name: string): string | undefined {
@@ -129,7 +131,7 @@ export class Exchange implements Reply, Cancellable {
   accept(sink: ReplySink): void {
     this.#sink = sink;
     try {
-      for (const { status, rawHeaders, statusText } of this.#informational ?? []) sink.onHeaders(status, rawHeaders, noop, statusText);
+      if (this.#informational !== undefined) for (const { status, rawHeaders, statusText } of this.#informational) sink.onHeaders(status, rawHeaders, noop, statusText);
       if (this.#upgradeSocket !== undefined) {
         this.#handOver(sink, this.#upgradeSocket);
         return;
@@ -174,7 +176,7 @@ export class Exchange implements Reply, Cancellable {
 
   /** The whole request is written. */
   onRequestSent(): void {
-    if (this.#attempt.call.request.body !== undefined) this.#attempt.uploadedAt = this.#clock.now();
+    if (this.subject.call.request.body !== undefined) this.subject.uploadedAt = this.#clock.now();
   }
 
   onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
@@ -188,7 +190,7 @@ export class Exchange implements Reply, Cancellable {
     this.#statusText = statusText;
     this.#rawHeaders = rawHeaders;
     this.#resumeSocket = resume;
-    this.#replied(this);
+    this.#giveOut();
     return true;
   }
 
@@ -196,7 +198,7 @@ export class Exchange implements Reply, Cancellable {
     this.#status = status;
     this.#rawHeaders = rawHeaders ?? [];
     this.#upgradeSocket = socket;
-    this.#replied(this);
+    this.#giveOut();
     // From here on the socket is the caller's: no deadline, no limit of ours applies to what is spoken on it.
     this.#finish(undefined);
   }
@@ -233,9 +235,9 @@ export class Exchange implements Reply, Cancellable {
     // We cut it off ourselves; what the reply had to say was heard at its headers.
     if (this.#discarded) return this.#finish(undefined);
     // Nobody can answer what is still being sent: the endpoint is not to blame for the time it took.
-    const uploading = this.#phase !== 'connecting' && this.#attempt.call.request.body !== undefined && this.#attempt.uploadedAt === undefined;
+    const uploading = this.#phase !== 'connecting' && this.subject.call.request.body !== undefined && this.subject.uploadedAt === undefined;
     if (uploading && error instanceof MeshError && error.code === 'DEADLINE_EXCEEDED') error.outcome = 'local';
-    const { call } = this.#attempt;
+    const { call } = this.subject;
     const replied = this.#phase === 'replied';
     const sent: Sent = replied ? 'yes' : this.#phase === 'sent' ? 'maybe' : 'no';
     const meshError = toMeshError(error, {
@@ -246,11 +248,26 @@ export class Exchange implements Reply, Cancellable {
       bodyFailed: call.request.body?.failure !== undefined && call.request.body.failure === error,
     });
     this.#finish(meshError);
-    if (!replied) this.#failed(meshError);
+    if (!replied) this.#refuse(meshError);
     else if (this.#sink !== undefined) this.#flush();
   }
 
   // ----
+
+  /** To the layers: first to those that watch, who may not be done with it at once. */
+  #giveOut(): void {
+    const done = this.replied(this);
+    if (done === undefined) return this.#resolve(this);
+    const resolve = (): void => this.#resolve(this);
+    done.then(resolve, resolve);
+  }
+
+  #refuse(error: MeshError): void {
+    const done = this.failed(error);
+    if (done === undefined) return this.#reject(error);
+    const reject = (): void => this.#reject(error);
+    done.then(reject, reject);
+  }
 
   #deliver(chunk: Buffer): boolean {
     try {
@@ -263,7 +280,7 @@ export class Exchange implements Reply, Cancellable {
 
   /** The caller's handler failed, which says nothing about the endpoint. */
   #callerThrew(error: unknown): void {
-    const { service } = this.#attempt.call;
+    const { service } = this.subject.call;
     const reason = new MeshError('CANCELLED', `${service}: the caller's handler threw while it received the response`, { service, cause: error });
     if (this.#phase === 'over') this.#error ??= reason;
     else this.cancelled(reason);
@@ -278,8 +295,8 @@ export class Exchange implements Reply, Cancellable {
     this.#phase = 'over';
     this.#error = error;
     this.#drainTimer?.cancel();
-    this.#attempt.cancellation.unsubscribe(this);
-    this.#attempt.call.request.body?.left(this.#body);
+    this.subject.cancellation.unsubscribe(this);
+    this.subject.call.request.body?.left(this.#body);
     // Whoever watches from here on is told at once.
     for (let place = 0; place < this.#watching; place += 1) this.#observers[place]!.end(error);
     this.#observers = none;
@@ -306,7 +323,7 @@ export class Exchange implements Reply, Cancellable {
 
   /** Nothing more is delivered: the connection broke, or the caller left, perhaps from within a callback, after all had arrived. */
   #broken(): boolean {
-    return (this.#error ??= this.#attempt.cancellation.reason) !== undefined;
+    return (this.#error ??= this.subject.cancellation.reason) !== undefined;
   }
 
   #tellEnd(sink: ReplySink): void {

@@ -1,4 +1,5 @@
 import { connect as connectTcp, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { defaultServicePolicy, type ConnectionKnobs } from '../../src/core/policy.ts';
@@ -147,6 +148,31 @@ describe('a connection', () => {
       for (const socket of server.connections) socket.end();
       await eventually(() => server.connections.size, (size) => size === 0);
     }
+  });
+
+  it('that the server closes with its answer, without having said so, carries no other request', async () => {
+    const server = await startTcp((socket) => socket.on('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello')));
+    cleanup.push(() => server.close());
+    const mesh = through(server);
+    for (let call = 1; call <= 20; call += 1) {
+      const { body } = await request('http://reviews/', { dispatcher: mesh.dispatcher, method: 'POST', body: 'once' });
+      expect(await body.text()).toBe('hello');
+    }
+    expect(server.accepted).toBe(20);
+  });
+
+  it('that was upgraded is no connection any longer', async () => {
+    const server = await startTcp((socket) => socket.once('data', () => socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n')));
+    cleanup.push(() => server.close());
+    const { connection } = defaultServicePolicy;
+    const connections = new Connections({ origin: `http://127.0.0.1:${server.port}`, clock: systemClock, random: seededRandom(1), knobs: () => connection, connect: buildConnector({ timeout: 0 }) });
+    cleanup.push(() => connections.destroy(new Error('over')));
+    const socket = await new Promise<Duplex>((resolve, reject) => {
+      const handler = { over: false, onConnect() {}, onUpgrade: (_status: number, _headers: unknown, upgraded: Duplex) => resolve(upgraded), onHeaders: () => true, onData: () => true, onComplete() {}, onError: reject };
+      connections.dispatch({ method: 'GET', path: '/', upgrade: 'echo' }, handler);
+    });
+    socket.destroy();
+    await eventually(() => connections.size, (size) => size === 0);
   });
 
   it('that was given a request that cannot be sent is free again', async () => {

@@ -4,14 +4,15 @@ import type { ReplySink } from '../../src/core/call.ts';
 import { MeshError } from '../../src/core/errors.ts';
 import { Exchange } from '../../src/transport/exchange.ts';
 import { fakeAttempt, fakeCall, FakeBody } from '../support/fake-call.ts';
-import { VirtualClock } from '../support/virtual-clock.ts';
+import { settle, VirtualClock } from '../support/virtual-clock.ts';
 
 const endpoint = { host: '10.0.0.1', port: 80, weight: 1, priority: 0 };
 
 function exchanging(call = fakeCall()) {
   const attempt = fakeAttempt(call);
   const failures: MeshError[] = [];
-  const exchange = new Exchange(attempt, endpoint, new VirtualClock(), () => {}, (error) => failures.push(error));
+  const exchange = new Exchange(attempt, endpoint, new VirtualClock());
+  exchange.add({ replied: () => {}, failed: (error) => void failures.push(error as MeshError) });
   return { attempt, exchange, failures };
 }
 
@@ -54,5 +55,24 @@ describe('an exchange', () => {
     sent.exchange.onRequestSent();
     sent.attempt.cancellation.cancel(deadline());
     expect(sent.failures).toMatchObject([{ outcome: 'failure', sent: 'maybe' }]);
+  });
+
+  it('is given out when those who watch it are done with it, an answer as well as an error', async () => {
+    for (const fails of [false, true]) {
+      const { exchange } = exchanging();
+      let done!: () => void;
+      const wait = new Promise<void>((resolve) => (done = resolve));
+      exchange.add({ replied: () => wait, failed: () => wait });
+      let ended: unknown;
+      exchange.result!.then((reply) => (ended = reply.status), (error: MeshError) => (ended = error.code));
+      exchange.onConnect(() => {});
+      if (fails) exchange.onError(new Error('broken'));
+      else exchange.onHeaders(503, [], () => {}, 'busy');
+      await settle();
+      expect(ended).toBeUndefined();
+      done();
+      await settle();
+      expect(ended).toBe(fails ? 'CONNECTION_RESET' : 503);
+    }
   });
 });
