@@ -370,6 +370,9 @@ export class MeshClient {
       attempts: 0,
       tried: new TriedEndpoints(),
       watched: undefined,
+      // Named here, so that calls with a span and without have one shape.
+      witness: undefined,
+      trace: undefined,
     };
   }
 

@@ -133,7 +133,7 @@ export interface Call {
   /** Requests that one fetch becomes on its way through redirects; undefined where nobody counts them. */
   hops?: Hops;
   /** Who hears what is decided about it; undefined for most. */
-  witness?: Witness;
+  witness?: Witness | undefined;
   /** What telemetry keeps with the call; nobody else looks. */
   trace?: unknown;
   /** Who hears of its result (result-watch.ts); nobody else looks. */

@@ -22,5 +22,6 @@ export function beginAttempt(call: Call, now: Millis): Attempt {
     // `true` is gone by now: whoever handed in the request minted the key.
     headers: typeof key === 'string' && key !== '' ? ['idempotency-key', key] : [],
     watched: undefined,
+    trace: undefined,
   };
 }

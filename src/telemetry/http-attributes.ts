@@ -25,15 +25,14 @@ export function knownMethod(method: string): string {
 }
 
 /** What is known before the attempt is sent. */
-export function requestAttributes({ call, number }: Attempt): Attributes {
+export function requestAttributes({ call, number }: Attempt, { address, port, origin }: Target = targetOf(call.request)): Attributes {
   const { request, hops } = call;
-  const { address, port } = serverOf(request);
   const method = knownMethod(request.method);
   const attributes: Attributes = {
     'http.request.method': method,
     'server.address': address,
     'server.port': port,
-    'url.full': fullUrl(request),
+    'url.full': fullUrl(origin, request.path),
   };
   if (method !== request.method) attributes['http.request.method_original'] = request.method;
   const resent = hops === undefined ? number - 1 : hops.sent++;
@@ -62,10 +61,23 @@ export function serverOf({ scheme, authority }: MeshRequest): Server {
   return { address, port: port === undefined ? (scheme === 'https' ? 443 : 80) : Number(port) };
 }
 
-function fullUrl({ scheme, authority, path }: MeshRequest): string {
+/** Whom a request is for, worked out once for all that are for the same. */
+export interface Target extends Server {
+  readonly scheme: string;
+  readonly authority: string;
+  /** Without credentials. */
+  readonly origin: string;
+}
+
+export function targetOf(request: MeshRequest): Target {
+  const { scheme, authority } = request;
   const at = authority.lastIndexOf('@');
   const host = at === -1 ? authority : `REDACTED:REDACTED@${authority.slice(at + 1)}`;
+  return { ...serverOf(request), scheme, authority, origin: `${scheme}://${host}` };
+}
+
+function fullUrl(origin: string, path: string): string {
   // `OPTIONS *` and CONNECT have no path.
-  if (!path.startsWith('/')) return `${scheme}://${host}`;
-  return `${scheme}://${host}${path.includes('?') ? path.replace(SECRET_PARAMETERS, '$1REDACTED') : path}`;
+  if (!path.startsWith('/')) return origin;
+  return origin + (path.includes('?') ? path.replace(SECRET_PARAMETERS, '$1REDACTED') : path);
 }

@@ -7,7 +7,7 @@ import type { Span } from '@opentelemetry/api';
 import type { Attempt, Call, Reply, ReplyObserver } from '../core/call.ts';
 import type { Clock, Millis } from '../core/clock.ts';
 import { MeshError } from '../core/errors.ts';
-import type { OutcomeKind } from '../core/outcome.ts';
+import { classifyReply, type OutcomeKind } from '../core/outcome.ts';
 import { api } from './api.ts';
 import { errorType, outcomeOf } from './http-attributes.ts';
 
@@ -58,8 +58,8 @@ export class RecordedCall extends Recorded {
     this.#call = call;
   }
 
-  replied(reply: Reply, outcome: OutcomeKind): void {
-    this.#outcome = outcome;
+  replied(reply: Reply): void {
+    this.#outcome = classifyReply(reply, 0).kind;
     this.#status = reply.status;
     this.follow(reply);
   }

@@ -16,12 +16,12 @@
  */
 import { channel } from 'node:diagnostics_channel';
 import type { Context, Span, SpanOptions, TextMapSetter, Tracer } from '@opentelemetry/api';
-import type { Attempt, Call, Layer, Reply, Service } from '../core/call.ts';
+import { promised, type Attempt, type Call, type Layer, type Reply, type Service } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
-import { classifyReply } from '../core/outcome.ts';
 import { lazily } from '../core/lazily.ts';
+import { watchResult } from '../core/result-watch.ts';
 import { api } from './api.ts';
-import { requestAttributes, spanName } from './http-attributes.ts';
+import { requestAttributes, spanName, targetOf, type Target } from './http-attributes.ts';
 import { RecordedAttempt, RecordedCall } from './recorded-span.ts';
 import { isAnythingRegistered } from './registry.ts';
 import { SpanEvents } from './span-events.ts';
@@ -71,15 +71,22 @@ export function traceCalls(deps: { readonly clock: Clock }): Layer<Call> {
 /** Directly above the balancer: an attempt's span is one endpoint's work, without the circuit's refusals. */
 export function traceAttempts({ clock }: { readonly clock: Clock }): Layer<Attempt> {
   const tracer = lazily(() => api().trace.getTracer(SCOPE));
-  return (next) =>
-    function traceAttempt(attempt) {
+  return (next) => {
+    // Nearly always that of the request before it, for a layer is of one service.
+    let last: Target | undefined;
+    return function traceAttempt(attempt) {
       if (!isAnythingRegistered()) return next(attempt);
       const { call } = attempt;
       const callTrace = traceOf(call);
       const { telemetry, propagate } = call.policy;
-      if (callTrace?.span !== undefined && telemetry.spans === 'attempts') return recordAttempt(attempt, callTrace, next, tracer(), clock);
+      if (callTrace?.span !== undefined && telemetry.spans === 'attempts') {
+        const { scheme, authority } = call.request;
+        if (last === undefined || last.authority !== authority || last.scheme !== scheme) last = targetOf(call.request);
+        return recordAttempt(attempt, last, callTrace, next, tracer(), clock);
+      }
       return propagate.trace ? send(attempt, callTrace?.context ?? api().context.active(), false, next) : next(attempt);
     };
+  };
 }
 
 /** Puts the context into the attempt's headers; lets no other instrumentation do so again, nor make a second span beside ours. */
@@ -92,35 +99,31 @@ function send(attempt: Attempt, within: Context, ownSpan: boolean, next: Service
   return suppress ? context.with(within.setValue(SUPPRESS_TRACING, true), next, undefined, attempt) : next(attempt);
 }
 
-async function recordCall(call: Call, span: Span, parent: Context, next: Service<Call>, clock: Clock): Promise<Reply> {
+function recordCall(call: Call, span: Span, parent: Context, next: Service<Call>, clock: Clock): Promise<Reply> {
   call.trace = { span, context: api().trace.setSpan(parent, span) } satisfies CallTrace;
   call.witness = new SpanEvents(span);
   const recorded = new RecordedCall(call, span, clock);
-  try {
-    const reply = await next(call);
-    recorded.replied(reply, classifyReply(reply, 0).kind);
-    return reply;
-  } catch (error) {
-    recorded.failed(error);
-    throw error;
-  }
+  const result = promised(next, call);
+  watchResult(call, result, recorded);
+  return result;
 }
 
-async function recordAttempt(attempt: Attempt, callTrace: CallTrace, next: Service<Attempt>, tracer: Tracer, clock: Clock): Promise<Reply> {
+function recordAttempt(attempt: Attempt, target: Target, callTrace: CallTrace, next: Service<Attempt>, tracer: Tracer, clock: Clock): Promise<Reply> {
   const { SpanKind, trace } = api();
   const { method } = attempt.call.request;
   // Given at the start, since samplers look at them.
-  const options = { kind: SpanKind.CLIENT, attributes: requestAttributes(attempt) };
+  const options = { kind: SpanKind.CLIENT, attributes: requestAttributes(attempt, target) };
   const span = tracer.startSpan(spanName(method), options, callTrace.context);
   const recorded = new RecordedAttempt(attempt, span, clock);
   const within = trace.setSpan(callTrace.context, span);
   attempt.trace = within;
+  let result: Promise<Reply>;
   try {
-    const reply = await send(attempt, within, true, next);
-    recorded.replied(reply);
-    return reply;
+    result = send(attempt, within, true, next);
   } catch (error) {
-    recorded.failed(error);
-    throw error;
+    result = Promise.reject(error);
   }
+  // Beside the result, not in its way: whoever awaits it is not made to wait for this.
+  result.then((reply) => recorded.replied(reply), (error: unknown) => recorded.failed(error));
+  return result;
 }

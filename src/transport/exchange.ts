@@ -125,7 +125,11 @@ export class Exchange extends ResultWatch<Attempt> implements Reply, Cancellable
   watch(observer: ReplyObserver): void {
     if (this.#firstByteSeen) observer.firstByte?.();
     if (this.#phase === 'over') observer.end(this.#error);
-    else this.#observers[this.#watching++] = observer;
+    else {
+      // Telemetry's four.
+      if (this.#watching === 6) this.#observers = this.#observers.concat([undefined, undefined, undefined, undefined]);
+      this.#observers[this.#watching++] = observer;
+    }
   }
 
   accept(sink: ReplySink): void {
