@@ -8,6 +8,7 @@
 import type { Counter, Histogram, Meter, MeterProvider } from '@opentelemetry/api';
 import { DURATION_BUCKETS, metricTable, type MetricEntry, type MetricName } from '../core/metrics.ts';
 import { api } from './api.ts';
+import { BatchedHistogram } from './batched-histogram.ts';
 import { isAnythingRegistered } from './registry.ts';
 
 type Named<Instrument extends MetricEntry['instrument']> = { [Name in MetricName]: (typeof metricTable)[Name]['instrument'] extends Instrument ? Name : never }[MetricName];
@@ -16,16 +17,25 @@ export type GaugeName = Named<'gauge'>;
 
 export class Instruments {
   readonly meter: Meter;
-  readonly requestDuration: Histogram;
-  readonly callDuration: Histogram;
+  readonly requestDuration: BatchedHistogram;
+  readonly callDuration: BatchedHistogram;
   readonly lookupDuration: Histogram;
   readonly #counters = new Map<Named<'counter'>, Counter>();
 
   constructor(meter: Meter) {
     this.meter = meter;
-    this.requestDuration = this.#histogram('http.client.request.duration');
-    this.callDuration = this.#histogram('inmesh.call.duration');
+    this.requestDuration = new BatchedHistogram(this.#histogram('http.client.request.duration'));
+    this.callDuration = new BatchedHistogram(this.#histogram('inmesh.call.duration'));
     this.lookupDuration = this.#histogram('dns.lookup.duration');
+    // Whoever observes is asked before anything is collected; one of ours has to be named for that.
+    const observed = 'inmesh.policy.generation';
+    meter.addBatchObservableCallback(() => this.flush(), [meter.createObservableGauge(observed, described(observed))]);
+  }
+
+  /** Tells the SDK all that is to be told. */
+  flush(): void {
+    this.requestDuration.flush();
+    this.callDuration.flush();
   }
 
   counter(name: Named<'counter'>): Counter {
