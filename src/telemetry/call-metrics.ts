@@ -49,8 +49,7 @@ export function measureAttempts({ clock }: { readonly clock: Clock }): Layer<Att
       }
       const measured = new RequestDuration(attempt, server, present, clock);
       const result = next(attempt);
-      // Beside the result, not in its way: whoever awaits it is not made to wait for this.
-      result.then((reply) => measured.replied(reply), (error: unknown) => measured.failed(error));
+      watchResult(attempt, result, measured);
       return result;
     };
 }

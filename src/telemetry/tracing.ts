@@ -123,7 +123,6 @@ function recordAttempt(attempt: Attempt, target: Target, callTrace: CallTrace, n
   } catch (error) {
     result = Promise.reject(error);
   }
-  // Beside the result, not in its way: whoever awaits it is not made to wait for this.
-  result.then((reply) => recorded.replied(reply), (error: unknown) => recorded.failed(error));
+  watchResult(attempt, result, recorded);
   return result;
 }

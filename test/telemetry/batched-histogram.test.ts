@@ -1,4 +1,4 @@
-import { createContextKey, metrics as api, ROOT_CONTEXT, type Attributes, type Context, type Histogram } from '@opentelemetry/api';
+import { createContextKey, metrics as api, ROOT_CONTEXT, type Attributes, type Context } from '@opentelemetry/api';
 import { metrics } from '@opentelemetry/sdk-node';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BatchedHistogram } from '../../src/telemetry/batched-histogram.ts';
