@@ -21,7 +21,7 @@ import type { LocalitySnapshot } from './balancer/locality.ts';
 import { positionOf, type Self } from './balancer/position.ts';
 import type { EndpointSnapshot, Exclusions } from './balancer/snapshot.ts';
 import type { SubsetSnapshot } from './balancer/subset.ts';
-import { stack, type Attempt, type Layer, type Service, type Transport } from './core/call.ts';
+import { stack, type Attempt, type Layer, type Reply, type Service, type Transport } from './core/call.ts';
 import type { Cancellation } from './core/cancellation.ts';
 import type { Clock } from './core/clock.ts';
 import { endpointKey, type DiscoveryState, type RefreshReason, type Watch } from './core/endpoint.ts';
@@ -107,9 +107,9 @@ export class RunningCluster {
   readonly transport: Transport;
   readonly circuits: PerRoute<Attempt, Circuit, 'circuit'>;
   /** An attempt at one of its endpoints. */
-  /** An attempt that is a copy of one: the circuit neither stops nor counts it. */
-  readonly copy: Service<Attempt>;
   readonly attempt: Service<Attempt>;
+  /** Made for the first copy: few services are mirrored to. */
+  #copy: Service<Attempt> | undefined;
   readonly #service: string;
   readonly #deps: RunningClusterDeps;
   /** Its only endpoint is a Kubernetes ClusterIP. */
@@ -145,8 +145,12 @@ export class RunningCluster {
       make: (own, route) => new Circuit({ service, route, clock, emit, knobs: own }),
     });
     this.attempt = this.#through(this.circuits.layer, deps.between ?? unchanged);
-    this.copy = this.#through(unchanged, unchanged);
     this.#deaf = deps.peers?.subscribe(() => this.cluster.repositioned());
+  }
+
+  /** An attempt that is a copy of one: the circuit neither stops nor counts it. */
+  copy(attempt: Attempt): Promise<Reply> {
+    return (this.#copy ??= this.#through(unchanged, unchanged))(attempt);
   }
 
   /** Looks for endpoints from now on. */

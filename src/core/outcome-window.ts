@@ -6,15 +6,16 @@
  * rolls by the time gone by, not by one bucket per event: cockatiel's SamplingBreaker still counts failures of an hour ago
  * after an hour of silence.
  *
- * The window is a ring of ten buckets, so what is counted is between 9/10 and the whole of it. `now` is an argument.
+ * The window is a ring of ten buckets, so what is counted is between 9/10 and the whole of it. `now` is an argument. The ring is made with the first
+ * count: a mesh has some for each of hundreds of services, and most of them never count anything.
  */
 import type { Millis } from './clock.ts';
 
 const BUCKETS = 10;
 
 export class OutcomeWindow {
-  readonly #successes = new Uint32Array(BUCKETS);
-  readonly #failures = new Uint32Array(BUCKETS);
+  /** Successes of each bucket, then failures of each. Small numbers in an array take less than half of what typed arrays do. */
+  #counts: number[] | undefined;
   /** Index of the current bucket on an endless scale: floor(now / width). */
   #current = -1;
   #width: Millis = 0;
@@ -22,13 +23,14 @@ export class OutcomeWindow {
   #failureCount = 0;
 
   record(failed: boolean, now: Millis, window: Millis): void {
-    this.#roll(now, window);
+    const counts = (this.#counts ??= new Array<number>(2 * BUCKETS).fill(0));
+    this.#roll(counts, now, window);
     const bucket = this.#current % BUCKETS;
     if (failed) {
-      this.#failures[bucket]! += 1;
+      counts[BUCKETS + bucket]! += 1;
       this.#failureCount += 1;
     } else {
-      this.#successes[bucket]! += 1;
+      counts[bucket]! += 1;
       this.#successCount += 1;
     }
   }
@@ -36,35 +38,35 @@ export class OutcomeWindow {
   /** What was counted as a success turned out a failure: its body broke off. */
   revise(now: Millis, window: Millis): void {
     this.record(true, now, window);
+    const counts = this.#counts!;
     for (let age = 0; age < BUCKETS; age += 1) {
       const bucket = (this.#current + BUCKETS - age) % BUCKETS;
-      if (this.#successes[bucket] === 0) continue;
+      if (counts[bucket] === 0) continue;
       // Nearly always its own bucket; if it has left the window, one that stands for it.
-      this.#successes[bucket]! -= 1;
+      counts[bucket]! -= 1;
       this.#successCount -= 1;
       return;
     }
   }
 
   successes(now: Millis, window: Millis): number {
-    this.#roll(now, window);
+    if (this.#counts !== undefined) this.#roll(this.#counts, now, window);
     return this.#successCount;
   }
 
   failures(now: Millis, window: Millis): number {
-    this.#roll(now, window);
+    if (this.#counts !== undefined) this.#roll(this.#counts, now, window);
     return this.#failureCount;
   }
 
   clear(): void {
-    this.#successes.fill(0);
-    this.#failures.fill(0);
+    this.#counts?.fill(0);
     this.#successCount = 0;
     this.#failureCount = 0;
   }
 
   /** Forgets what has left the window. Idempotent for one `now`, so reading changes no later answer. */
-  #roll(now: Millis, window: Millis): void {
+  #roll(counts: number[], now: Millis, window: Millis): void {
     const width = window / BUCKETS;
     if (width !== this.#width) {
       // A reload changed the window. The counts have no place on the new scale; they go into its present bucket and age from here.
@@ -72,18 +74,17 @@ export class OutcomeWindow {
       this.clear();
       this.#width = width;
       this.#current = Math.floor(now / width);
-      this.#successes[this.#current % BUCKETS] = this.#successCount = successes;
-      this.#failures[this.#current % BUCKETS] = this.#failureCount = failures;
+      counts[this.#current % BUCKETS] = this.#successCount = successes;
+      counts[BUCKETS + (this.#current % BUCKETS)] = this.#failureCount = failures;
       return;
     }
     const current = Math.floor(now / width);
     const steps = Math.min(current - this.#current, BUCKETS);
     for (let step = 1; step <= steps; step += 1) {
       const bucket = (current - steps + step) % BUCKETS;
-      this.#successCount -= this.#successes[bucket]!;
-      this.#failureCount -= this.#failures[bucket]!;
-      this.#successes[bucket] = 0;
-      this.#failures[bucket] = 0;
+      this.#successCount -= counts[bucket]!;
+      this.#failureCount -= counts[BUCKETS + bucket]!;
+      counts[bucket] = counts[BUCKETS + bucket] = 0;
     }
     if (steps > 0) this.#current = current;
   }

@@ -40,6 +40,11 @@ export async function addressesOf(stub: StubResolver, name: string): Promise<Hos
   return { addresses, complete: !answer.truncated, ttl: answer.ttl, lookup: answer.lookup && { ...answer.lookup, dropped } };
 }
 
+/** An IPv6 address as it stands in a URL is none to Node. */
+export function withoutBrackets(host: string): string {
+  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+}
+
 /** Looks one host up, again and again. Remembers which of the searched names it was, so that later look-ups ask one question, not eight. */
 export class HostLookup {
   readonly #stub: StubResolver;
@@ -48,7 +53,7 @@ export class HostLookup {
 
   constructor(stub: StubResolver, host: string) {
     this.#stub = stub;
-    this.#host = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+    this.#host = withoutBrackets(host);
   }
 
   /** No addresses: the name does not exist, or has none. Rejects with DnsError where that is not known. */

@@ -23,7 +23,8 @@ const ROUNDING = 1e-9;
 
 export class RetryBudget {
   readonly #knobs: () => BudgetKnobs;
-  readonly #window = new BudgetWindow();
+  /** Made where the knobs ask for it. */
+  #made: BudgetWindow | undefined;
   #saved: number;
 
   /** Starts full. */
@@ -31,6 +32,10 @@ export class RetryBudget {
     this.#knobs = knobs;
     const now = knobs();
     this.#saved = isWindow(now) ? 0 : now.cap;
+  }
+
+  get #window(): BudgetWindow {
+    return (this.#made ??= new BudgetWindow());
   }
 
   /** Retries that could be paid for now. */

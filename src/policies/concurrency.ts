@@ -64,7 +64,8 @@ export class ConcurrencyLimit {
   readonly #deps: ConcurrencyDeps;
   readonly #line = new WaitingLine();
   readonly #shares = new TierShares();
-  readonly #adaptive: AdaptiveLimit;
+  /** Made when it is switched on. */
+  #made: AdaptiveLimit | undefined;
   #inFlight = 0;
   /** When the first came of those that wait. */
   #queuedSince: Millis = 0;
@@ -75,7 +76,6 @@ export class ConcurrencyLimit {
 
   constructor(deps: ConcurrencyDeps) {
     this.#deps = deps;
-    this.#adaptive = new AdaptiveLimit(deps.clock);
     this.#measure = { clock: deps.clock, sampled: (latency) => this.#sampled(latency), over: () => this.#over() };
   }
 
@@ -93,6 +93,10 @@ export class ConcurrencyLimit {
   /** Calls that wait for their turn. */
   get queued(): number {
     return this.#line.size;
+  }
+
+  get #adaptive(): AdaptiveLimit {
+    return (this.#made ??= new AdaptiveLimit(this.#deps.clock));
   }
 
   readonly layer: Layer<Call> = (next) => {

@@ -22,14 +22,15 @@ const REFRESH: Millis = 1_000;
 const SHORTEST: Millis = 1;
 
 export class HedgeDelays {
-  readonly #latencies = new LatencyWindow();
+  /** Made with the first measurement: it is the largest thing that a service has, and few services are hedged. */
+  #latencies: LatencyWindow | undefined;
   #of: HedgeDelay | undefined;
   #delay: Millis | undefined;
   #refreshAt: Millis = -Infinity;
 
   /** An attempt took this long to its response headers; or at least this long, where it was not waited for any longer. */
   record(latency: Millis, now: Millis): void {
-    this.#latencies.record(latency, now);
+    (this.#latencies ??= new LatencyWindow()).record(latency, now);
   }
 
   /** Undefined while too little is known. */
@@ -45,6 +46,7 @@ export class HedgeDelays {
 
   #measured(after: Exclude<HedgeDelay, Millis>, now: Millis): Millis | undefined {
     const latencies = this.#latencies;
+    if (latencies === undefined) return undefined;
     const count = latencies.count(now);
     if (count < SAMPLES_AT_LEAST) return undefined;
     if (after === 'auto') return Math.max(SHORTEST, Math.min(1.1 * latencies.percentile(0.99, now), 3 * latencies.percentile(0.5, now)));

@@ -44,7 +44,8 @@ export class PerRoute<Subject, Machine extends MachineOf<Subject>, Key extends M
   /** The service's. */
   readonly own: Machine;
   readonly #deps: PerRouteDeps<Subject, Machine, Key>;
-  readonly #routes = new Map<string, OfRoute<Subject, Machine, Key>>();
+  /** Made with the first: most services have none. */
+  #routes: Map<string, OfRoute<Subject, Machine, Key>> | undefined;
   /** What a route's machine stands above. */
   #next: Service<Subject> = () => Promise.reject(new Error('a layer was used before it was put into a stack'));
 
@@ -55,12 +56,12 @@ export class PerRoute<Subject, Machine extends MachineOf<Subject>, Key extends M
 
   /** Those of routes, by name. */
   get routes(): ReadonlyMap<string, Machine> {
-    return new Map([...this.#routes].map(([route, { machine }]) => [route, machine]));
+    return new Map([...(this.#routes ?? [])].map(([route, { machine }]) => [route, machine]));
   }
 
   /** What those of routes know, by name of the route. */
   snapshots(): Readonly<Record<string, ReturnType<Machine['snapshot']>>> {
-    return Object.fromEntries([...this.#routes].map(([route, { machine }]) => [route, machine.snapshot() as ReturnType<Machine['snapshot']>]));
+    return Object.fromEntries([...(this.#routes ?? [])].map(([route, { machine }]) => [route, machine.snapshot() as ReturnType<Machine['snapshot']>]));
   }
 
   /** Which one is asked about this call. */
@@ -85,21 +86,22 @@ export class PerRoute<Subject, Machine extends MachineOf<Subject>, Key extends M
     const { mechanism } = this.#deps;
     const knobs = policy[mechanism];
     if (route === undefined || knobs === this.#deps.policy()[mechanism]) return undefined;
-    const known = this.#routes.get(route);
+    const known = this.#routes?.get(route);
     if (known === undefined) return this.#add(route, knobs);
     known.last.knobs = knobs;
     return known;
   }
 
   #add(route: string, knobs: ServicePolicy[Key]): OfRoute<Subject, Machine, Key> {
-    if (this.#routes.size >= ROUTES_AT_MOST) {
-      const [first] = this.#routes.keys();
-      this.#routes.delete(first!);
+    const routes = (this.#routes ??= new Map());
+    if (routes.size >= ROUTES_AT_MOST) {
+      const [first] = routes.keys();
+      routes.delete(first);
     }
     const last = { knobs };
     const machine = this.#deps.make(() => last.knobs, route);
     const added = { machine, service: machine.layer(this.#next), last };
-    this.#routes.set(route, added);
+    routes.set(route, added);
     return added;
   }
 }

@@ -11,6 +11,7 @@ import type { Attributes } from '@opentelemetry/api';
 import type { Attempt, Call, HttpVersion, Layer, Reply, ReplyObserver } from '../core/call.ts';
 import type { Clock, Millis } from '../core/clock.ts';
 import type { MeshError } from '../core/errors.ts';
+import { lazily } from '../core/lazily.ts';
 import { classifyReply, type OutcomeKind } from '../core/outcome.ts';
 import { watchResult } from '../core/result-watch.ts';
 import { api } from './api.ts';
@@ -35,17 +36,18 @@ export function measureCalls({ clock }: { readonly clock: Clock }): Layer<Call> 
 /** Directly above the balancer: what it measures is a request of HTTP. */
 export function measureAttempts({ clock }: { readonly clock: Clock }): Layer<Attempt> {
   /** Few, for a layer is of one service. */
-  const servers = new Map<string, Server>();
+  const servers = lazily(() => new Map<string, Server>());
   return (next) =>
     function measureAttempt(attempt) {
       const present = attempt.call.policy.telemetry.metrics ? instruments() : undefined;
       if (present === undefined) return next(attempt);
       const { request, service } = attempt.call;
       const key = request.scheme + request.authority;
-      let server = servers.get(key);
+      const known = servers();
+      let server = known.get(key);
       if (server === undefined) {
-        server = serviceAttribute(service) === OTHER || servers.size >= SERVERS_AT_MOST ? unnamed(request.scheme) : serverOf(request);
-        if (servers.size < SERVERS_AT_MOST) servers.set(key, server);
+        server = serviceAttribute(service) === OTHER || known.size >= SERVERS_AT_MOST ? unnamed(request.scheme) : serverOf(request);
+        if (known.size < SERVERS_AT_MOST) known.set(key, server);
       }
       const measured = new RequestDuration(attempt, server, present, clock);
       const result = next(attempt);

@@ -17,6 +17,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import { endpointKey } from '../core/endpoint.ts';
 import { MeshError } from '../core/errors.ts';
+import { lazily } from '../core/lazily.ts';
 import type { ConnectionKnobs } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import type { TlsSettings } from '../core/secure-connection.ts';
@@ -34,6 +35,9 @@ import * as undici from './undici.ts';
  * happened to open it. Connections belong to nobody.
  */
 const nobody = new AsyncResource('inmesh.connection');
+
+/** One for all: without TLS it has nothing to remember. */
+const plainConnector = lazily(() => undici.buildConnector({ timeout: 0, allowH2: false }) as unknown as Connector);
 
 interface EndpointPool {
   /** As discovery described it last; what it is told by, address and port, stays. */
@@ -159,7 +163,7 @@ export class EndpointPools implements Transport {
     const origin = `${tls === undefined ? 'http' : 'https'}://${endpointKey(endpoint)}`;
     const { clock, random, knobs, recycling } = this.#deps;
     const offering = (...protocols: ('h2' | 'http/1.1')[]): Connector => {
-      const connect = tls === undefined ? (undici.buildConnector({ timeout: 0, allowH2: false }) as unknown as Connector) : secureConnector(() => entry.tls!, protocols);
+      const connect = tls === undefined ? plainConnector() : secureConnector(() => entry.tls!, protocols);
       return this.#connector(connect, () => this.#permitted(entry.endpoint.alternate));
     };
     const deps = { origin, clock, random, knobs, connect: offering('http/1.1') as unknown as NonNullable<Client.Options['connect']>, madeWith: () => entry.tls, recycling: recycling && { after: recycling.after, reached: (failures: number) => recycling.reached(entry.endpoint, failures) } };
