@@ -5,17 +5,17 @@
  *
  * Nearly every body is asked for as a whole, and is there by then. undici pushes its chunks through a stream all the same, which costs
  * 2.7 µs and 4.5 KB a call, most of what its `request` costs beyond its `dispatch`. Here nothing is pushed before somebody reads it as
- * a stream: what arrives is held, up to the high-water mark, and given out at once.
+ * a stream: what arrives is held, up to the high-water mark, and given out at once. Nor is it made a stream before (lazy-readable.ts).
  */
 import { Blob } from 'node:buffer';
 import { Readable } from 'node:stream';
 import type { CallControl } from './caller-sink.ts';
+import { LazyReadable, type ReadableState } from './lazy-readable.ts';
 import { errors } from './undici.ts';
 
 /** As undici's. */
 const HIGH_WATER_MARK = 64 * 1024;
 const DUMP_AT_MOST = 128 * 1024;
-const usual = { highWaterMark: HIGH_WATER_MARK };
 
 /** What somebody waits for who asked before all of it was there. */
 interface Collector {
@@ -23,9 +23,12 @@ interface Collector {
   readonly fail: (error: unknown) => void;
 }
 
+/** What a stream says of itself that was read to its end and is closed. */
+const spent = { ended: true, endEmitted: true, destroyed: true, closed: true, closeEmitted: true };
+
 type Mode = 'held' | 'collected' | 'streamed';
 
-export class ResponseBody extends Readable {
+export class ResponseBody extends LazyReadable {
   readonly #control: CallControl;
   readonly #resume: () => void;
   readonly #type: string;
@@ -40,10 +43,12 @@ export class ResponseBody extends Readable {
   #collector: Collector | undefined;
   #encoding: BufferEncoding = 'utf8';
   #web: ReturnType<typeof Readable.toWeb> | undefined;
+  /** Read to its end as a whole, and nobody listened. */
+  #spent = false;
 
   /** `length`: as announced; NaN where it was not. */
   constructor(control: CallControl, resume: () => void, type: string, length: number, highWaterMark: number | undefined) {
-    super(highWaterMark === undefined ? usual : { highWaterMark });
+    super();
     this.#control = control;
     this.#resume = resume;
     this.#type = type;
@@ -150,6 +155,16 @@ export class ResponseBody extends Readable {
     return super.setEncoding(encoding);
   }
 
+  protected override get most(): number {
+    return this.#most;
+  }
+
+  /** It is used as a stream, perhaps after it was read as a whole. */
+  protected override made(state: ReadableState): void {
+    if (this.#mode === 'collected') state.dataEmitted = true;
+    if (this.#spent) Object.assign(state, spent);
+  }
+
   /** Somebody reads. */
   override _read(): void {
     if (this.#mode === 'held') {
@@ -175,13 +190,13 @@ export class ResponseBody extends Readable {
   // ----
 
   get #usable(): boolean {
-    return this.#mode === 'held' && !this.destroyed && this.#web === undefined;
+    return this.#mode === 'held' && this.#web === undefined && this.state?.destroyed !== true;
   }
 
   #collect(): void {
     this.#mode = 'collected';
     // What node asks, and whoever is handed this stream, to tell whether it was read.
-    (this as unknown as { _readableState: { dataEmitted: boolean } })._readableState.dataEmitted = true;
+    if (this.state !== undefined) this.state.dataEmitted = true;
   }
 
   #whole<Result>(read: () => Result): Promise<Result> {
@@ -206,14 +221,14 @@ export class ResponseBody extends Readable {
   #end(): void {
     this.#collector = undefined;
     this.#forget();
-    if (this.listenerCount('end') + this.listenerCount('close') > 0) {
+    if (this.state !== undefined && this.listenerCount('end') + this.listenerCount('close') > 0) {
       this.push(null);
       this.resume();
       return;
     }
     // Nobody listens, so nobody need be told, and the events that would tell him need not be queued: half of what a stream costs.
-    const state = (this as unknown as { _readableState: Record<'ended' | 'endEmitted' | 'destroyed' | 'closed' | 'closeEmitted', boolean> })._readableState;
-    state.ended = state.endEmitted = state.destroyed = state.closed = state.closeEmitted = true;
+    this.#spent = true;
+    if (this.state !== undefined) Object.assign(this.state, spent);
   }
 
   #forget(): void {

@@ -1,4 +1,5 @@
 /** `mesh.request` is undici's `request` with our dispatcher, only by a shorter way: what both give is compared, and what each leaves behind. */
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -92,6 +93,35 @@ describe('response', () => {
 describe('body', () => {
   const answers = { json: { a: ['ä'] }, text: '{"a":["ä"]}' };
   const serve = (response: ServerResponse): void => json(response, answers.json);
+
+  it('becomes a stream when it is first used as one, and says then what undici’s says', async () => {
+    const { ours, both } = await serving((_request, response) => serve(response));
+    const { body: lazy } = await ours();
+    expect([lazy instanceof Readable, Object.hasOwn(lazy, '_readableState')]).toEqual([true, false]);
+    await lazy.text();
+    expect(Object.hasOwn(lazy, '_readableState')).toBe(false);
+    expect(Object.hasOwn((await ours()).body.on('data', () => {}), '_readableState')).toBe(true);
+    expect((ResponseBody.prototype as unknown as { _readableState: unknown })._readableState).toBeUndefined();
+
+    const uses: [string, (body: ResponseBody) => unknown][] = [
+      ['nothing', () => {}],
+      ['text', (body) => body.text()],
+      ['text, while somebody waits for its end', (body) => Promise.all([once(body, 'end'), body.text()])],
+      ['chunks', (body) => body.toArray()],
+      ['the first chunk', (body) => once(body, 'data')],
+      ['text, and then another one', (body) => body.text().then(() => body.text()).catch(() => {})],
+    ];
+    for (const [use, run] of uses) {
+      const said = await Promise.all(both.map(async (request) => {
+        const body = (await request()).body as unknown as ResponseBody;
+        await run(body);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        const { bodyUsed, destroyed, closed, readableEnded, readableDidRead, readableAborted, errored, readableHighWaterMark } = body;
+        return { bodyUsed, destroyed, closed, readableEnded, readableDidRead, readableAborted, errored, readableHighWaterMark };
+      }));
+      expect(said[0], use).toEqual(said[1]);
+    }
+  });
 
   it.each([
     ['at once', (response: ServerResponse) => serve(response)],
