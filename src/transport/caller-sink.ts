@@ -70,20 +70,28 @@ function guarded(tell: () => void): void {
   }
 }
 
+/**
+ * What it gives its handler forgets the call when that is over: a fetch keeps it with its response, and on Node 20 a response that nobody holds
+ * any longer is not collected before the next collection of all there is.
+ */
 class RawSink implements CallerSink {
   readonly #handler: RawHandler;
+  #control: CallControl | undefined;
+  #resume: (() => void) | undefined;
 
   constructor(handler: RawHandler) {
     this.#handler = handler;
   }
 
   start(control: CallControl): void {
-    this.#handler.onConnect?.((reason) => control.abort(reason), null);
+    this.#control = control;
+    this.#handler.onConnect?.((reason) => this.#control?.abort(reason), null);
   }
 
   onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
+    this.#resume = resume;
     if (status >= 200) this.#handler.onResponseStarted?.();
-    return this.#handler.onHeaders?.(status, rawHeaders, resume, statusText) !== false;
+    return this.#handler.onHeaders?.(status, rawHeaders, () => this.#resume?.(), statusText) !== false;
   }
 
   onUpgrade(status: number, rawHeaders: Buffer[], socket: unknown): void {
@@ -97,10 +105,17 @@ class RawSink implements CallerSink {
 
   onComplete(rawTrailers: Buffer[]): void {
     this.#handler.onComplete?.(rawTrailers);
+    this.#forget();
   }
 
   onError(error: Error): void {
+    this.#forget();
     guarded(() => this.#handler.onError?.(seenByCaller(error)));
+  }
+
+  #forget(): void {
+    this.#control = undefined;
+    this.#resume = undefined;
   }
 }
 
