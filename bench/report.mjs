@@ -77,10 +77,11 @@ export function tables({ inFlight, openLoop, uneven, allocation, memory, startUp
   if (allocation !== undefined) parts.push(`### Allocation\n\n${allocationTable(allocation)}`);
   if (streams !== undefined) parts.push(`### Long bodies\n\n${streamTable(streams)}`);
   if (memory !== undefined && startUp !== undefined) {
-    parts.push(`### Start and memory\n\n| | |\n|---|---:|\n| \`import 'undici'\` | ${written(startUp.undici, 0)} ms |\n| \`import 'inmesh'\` | ${written(startUp.inmesh, 0)} ms |\n`
-      + `| … and \`createMeshClient()\`, no policy | ${written(startUp.none, 0)} ms |\n| … and \`createMeshClient({ policy })\`, of a file (examples/policy.yaml) | ${written(startUp.file, 0)} ms |\n`
+    parts.push(`### Start and memory\n\n| | |\n|---|---:|\n| \`import 'undici'\` | ${written(startUp.undici, 0)} ms of CPU |\n| \`import 'inmesh'\` | ${written(startUp.inmesh, 0)} ms of CPU |\n`
+      + `| … and \`createMeshClient()\`, no policy | ${written(startUp.none, 0)} ms of CPU |\n| … and \`createMeshClient({ policy })\`, of a file (examples/policy.yaml) | ${written(startUp.file, 0)} ms of CPU |\n`
       + `| memory of a process that has imported inmesh, over bare Node | ${written(memory.imported, 0)} MB |\n| … that has called 500 services with 20 endpoints each | ${written(memory.services, 0)} MB |\n`
-      + `| of which in the heap, beyond the import | ${written(memory.heap, 0)} MB |`);
+      + `| of which objects on the heap, beyond the import | ${written(memory.heap, 0)} MB |\n`
+      + `| of which V8's young generation, beyond that of bare Node: any process that has worked has as much | ${written(memory.young, 0)} MB |`);
   }
   return parts.join('\n\n');
 }

@@ -122,18 +122,19 @@ export function scale({ processes, interleaved }, { rounds, milliseconds }) {
 
 /** Megabytes over a bare process. */
 export async function idleMemory({ processes }, { rounds }) {
-  const over = { imported: [], 500: [], heap: [] };
+  const over = { imported: [], 500: [], heap: [], young: [] };
   for (let round = 0; round < rounds; round += 1) {
     const of = (what) => processes.script('scripts/idle-memory.mjs', [what, JSON.stringify(processes.servers.everywhere)], ['--expose-gc']);
     const [bare, imported, many] = [await of('bare'), await of('imported'), await of('500')];
     over.imported.push(imported.rss - bare.rss);
     over[500].push(many.rss - bare.rss);
     over.heap.push(many.heap - imported.heap);
+    over.young.push(many.young - bare.young);
   }
-  return { imported: spread(over.imported), services: spread(over[500]), heap: spread(over.heap) };
+  return { imported: spread(over.imported), services: spread(over[500]), heap: spread(over.heap), young: spread(over.young) };
 }
 
-/** Milliseconds. `policy`: the file that a client is made of. */
+/** Milliseconds of CPU. `policy`: the file that a client is made of. */
 export async function startUp({ processes }, { rounds, policy }) {
   const took = { undici: [], inmesh: [], beyond: [], none: [], file: [] };
   for (let round = 0; round < rounds; round += 1) {

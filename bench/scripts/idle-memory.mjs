@@ -2,6 +2,8 @@
  * What a process holds that does nothing (`bare`), that has imported inmesh (`imported`), or that has called each of 500 services with
  * twenty endpoints once (`500`).
  */
+import { getHeapSpaceStatistics } from 'node:v8';
+
 const [, , what, given] = process.argv;
 const SERVICES = 500;
 const SUBSET = 20;
@@ -27,6 +29,7 @@ globalThis.gc();
 globalThis.gc();
 await new Promise((resolve) => setTimeout(resolve, 300));
 const { rss, heapUsed } = process.memoryUsage();
-process.send({ rss: rss / 1e6, heap: heapUsed / 1e6 });
+const young = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space').space_size;
+process.send({ rss: rss / 1e6, heap: heapUsed / 1e6, young: young / 1e6 });
 await kept?.close();
 process.disconnect();

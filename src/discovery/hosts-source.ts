@@ -1,10 +1,9 @@
 /**
  * Endpoints that have a port from the policy and addresses from wherever their host's name leads: one host (`dns`), or a list of them
- * (`endpoints`).
+ * (`endpoints`); of addresses alone, addresses-source.ts.
  */
-import { isIP } from 'node:net';
 import type { DnsError } from './dns-error.ts';
-import { HostLookup, withoutBrackets } from './host-addresses.ts';
+import { HostLookup } from './host-addresses.ts';
 import type { HostAddresses } from './host-addresses.ts';
 import { distinct } from './source.ts';
 import type { Source, SourceAnswer } from './source.ts';
@@ -15,42 +14,29 @@ interface HostAndPort {
   readonly port: number;
 }
 
-/** Of addresses there is nothing to look up, and nothing to know. */
-interface Host {
-  readonly lookup: HostLookup | undefined;
-  readonly address: string;
-  readonly port: number;
-  known: HostAddresses | undefined;
-}
-
 export class HostsSource implements Source {
   readonly description: string;
-  readonly #hosts: readonly Host[];
-  readonly #named: readonly Host[];
+  readonly #hosts: readonly { readonly lookup: HostLookup; readonly port: number; known: HostAddresses | undefined }[];
 
   constructor(stub: StubResolver, hosts: readonly HostAndPort[], description: string) {
-    this.#hosts = hosts.map(({ host, port }) => {
-      const address = withoutBrackets(host);
-      return { lookup: isIP(address) === 0 ? new HostLookup(stub, host) : undefined, address, port, known: undefined };
-    });
-    this.#named = this.#hosts.filter(({ lookup }) => lookup !== undefined);
+    this.#hosts = hosts.map(({ host, port }) => ({ lookup: new HostLookup(stub, host), port, known: undefined }));
     this.description = description;
   }
 
   async resolve(): Promise<SourceAnswer> {
     let failure: DnsError | undefined;
-    await Promise.all(this.#named.map(async (host) => {
+    await Promise.all(this.#hosts.map(async (host) => {
       try {
-        host.known = await host.lookup!.resolve();
+        host.known = await host.lookup.resolve();
       } catch (error) {
         // This host keeps the addresses it had.
         failure ??= error as DnsError;
       }
     }));
-    const found = this.#hosts.flatMap(({ lookup, address, known, port }) => (lookup === undefined ? [address] : (known?.addresses ?? [])).map((host) => ({ host, port, weight: 1, priority: 0 })));
+    const found = this.#hosts.flatMap(({ known, port }) => (known?.addresses ?? []).map((host) => ({ host, port, weight: 1, priority: 0 })));
     if (failure !== undefined && (found.length === 0 || this.#hosts.length === 1)) throw failure;
     const { endpoints, cut } = distinct(found);
-    const answers = this.#named.flatMap(({ known }) => (known === undefined ? [] : [known]));
+    const answers = this.#hosts.flatMap(({ known }) => (known === undefined ? [] : [known]));
     return {
       endpoints,
       complete: !cut && answers.every((answer) => answer.complete),
@@ -61,7 +47,7 @@ export class HostsSource implements Source {
   }
 }
 
-/** As long as the shortest holds; for ever only where that is said of all, or there is nothing to look up. */
+/** As long as the shortest holds; for ever only where that is said of all. */
 function leastTtl(answers: readonly HostAddresses[], failed: boolean): number | undefined {
   const said = answers.flatMap(({ ttl }) => (ttl === undefined ? [] : [ttl]));
   const ttl = Math.min(...said);

@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import type { ResolutionListener, Resolver } from '../core/endpoint.ts';
 import type { DiscoveryKnobs, DiscoverySource, LookupSource } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
+import { AddressesSource } from './addresses-source.ts';
 import { ChainSource } from './chain-source.ts';
 import { FileSource } from './file-source.ts';
 import { HostsSource } from './hosts-source.ts';
@@ -47,6 +48,7 @@ function sourceOf(source: LookupSource, deps: ResolverDeps): Source {
     case 'dns':
       return timed(new HostsSource(stub, [{ host: source.name, port: source.port }], `dns ${source.name}:${source.port}`), source.name, deps);
     case 'endpoints':
+      if (AddressesSource.takes(source.endpoints)) return new AddressesSource(source.endpoints);
       return new HostsSource(stub, source.endpoints, `endpoints ${source.endpoints.map(({ host, port }) => `${host}:${port}`).join(', ')}`);
     case 'file':
       return new FileSource(source.path);
