@@ -35,7 +35,7 @@ import { classifyError, classifyReply, type OutcomeKind } from '../core/outcome.
 import { defaultServicePolicy, type CircuitKnobs, type Switchable } from '../core/policy.ts';
 import { heardBy, type ResultObserver } from '../core/result-watch.ts';
 
-/** Loaded for the first attempt that fails. */
+/** Loaded with the first circuit: an import can do without, and the first attempt that fails need not wait for it. */
 const cockatiel = lazily(() => createRequire(import.meta.url)('cockatiel') as typeof import('cockatiel'));
 
 export interface CircuitDeps {
@@ -109,6 +109,7 @@ export class Circuit {
 
   constructor(deps: CircuitDeps) {
     this.#deps = deps;
+    cockatiel();
     this.#phase = this.#closed();
   }
 
