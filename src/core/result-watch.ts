@@ -23,7 +23,8 @@ export interface ResultObserver<Subject = Call> {
 
 /** To be called at once, when a layer is given the promise by the one below. */
 export function watchResult<Subject extends Watchable>(subject: Subject, result: Promise<Reply>, observer: ResultObserver<Subject>): void {
-  if (joins(subject, result, observer)) return;
+  const present = watchOf(subject, result);
+  if (present !== undefined) return present.add(observer);
   const watch = new ResultWatch(subject);
   watch.promised(result);
   watch.add(observer);
@@ -32,7 +33,11 @@ export function watchResult<Subject extends Watchable>(subject: Subject, result:
 
 /** The same for a layer whose observer must have heard of the result, and be done with it, before anybody above has it: what it is to pass on. */
 export function heardBy<Subject extends Watchable>(observer: ResultObserver<Subject>, subject: Subject, result: Promise<Reply>): Promise<Reply> {
-  if (joins(subject, result, observer)) return result;
+  const present = watchOf(subject, result);
+  if (present?.waits === true) {
+    present.add(observer);
+    return result;
+  }
   return result.then(
     (reply) => {
       const done = observer.replied(reply, subject);
@@ -45,12 +50,10 @@ export function heardBy<Subject extends Watchable>(observer: ResultObserver<Subj
   );
 }
 
-function joins<Subject extends Watchable>(subject: Subject, result: Promise<Reply>, observer: ResultObserver<Subject>): boolean {
-  const watched = subject.watched as ResultWatch<Subject> | undefined;
-  // One that was told already tells nobody else.
-  if (watched === undefined || watched.result !== result || watched.told) return false;
-  watched.add(observer);
-  return true;
+/** Undefined also where it was told already: it tells nobody else. */
+function watchOf<Subject extends Watchable>(subject: Subject, result: Promise<Reply>): ResultWatch<Subject> | undefined {
+  const watch = subject.watched as ResultWatch<Subject> | undefined;
+  return watch === undefined || watch.result !== result || watch.told ? undefined : watch;
 }
 
 /** To be extended by what makes results itself, and then says so before they come: `promised`, then one of the other two, once. */
@@ -58,6 +61,8 @@ export class ResultWatch<Subject extends Watchable = Call> {
   readonly subject: Subject;
   result: Promise<Reply> | undefined = undefined;
   told = false;
+  /** Whether the result is not given out before what `replied` and `failed` return has resolved. */
+  waits = false;
   /** With places for all layers there are: an array that grows from nothing takes seventeen. */
   #observers: (ResultObserver<Subject> | undefined)[] = [undefined, undefined, undefined, undefined, undefined];
   #count = 0;

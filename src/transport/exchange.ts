@@ -85,6 +85,7 @@ export class Exchange extends ResultWatch<Attempt> implements Reply, Cancellable
       this.#resolve = resolve;
       this.#reject = reject;
     }));
+    this.waits = true;
     attempt.cancellation.subscribe(this);
   }
 

@@ -93,6 +93,9 @@ describe('a result that somebody must have heard of', () => {
     const source = new ResultWatch(call);
     const result = Promise.resolve<Reply>(new FakeReply(200));
     source.promised(result);
+    // Nobody said that he would wait.
+    expect(heardBy(unheard, call, result)).not.toBe(result);
+    source.waits = true;
     expect(heardBy(unheard, call, result)).toBe(result);
     expect(source.replied(new FakeReply(200))).toBeUndefined();
 
