@@ -17,7 +17,8 @@
  * Thorup and Zadimoghaddam's (2016). Those in flight are this process's: where all clients have about the same keys, what each of them keeps within bounds is.
  *
  * The trade: it looks at no latency, so a slow endpoint keeps its keys until it is full or ejected. Whoever has no key is served as by `predictive`.
- * A home is found by looking at all endpoints once, and remembered for a few thousand keys.
+ * A home is found by looking at all endpoints once, and remembered for a few thousand keys, with those that come next: where the home has its part
+ * already, nearly always one of these has not, and nobody need look at all of them again.
  */
 import type { Millis } from '../core/clock.ts';
 import type { HashKnobs } from '../core/balancer-policy.ts';
@@ -29,8 +30,14 @@ import { rank, rowsOf, type Candidate, type Picker, type PickRequest } from './p
 import type { Knowledge } from './load.ts';
 import type { Shares } from './shares.ts';
 
-/** A power of two. */
-const REMEMBERED = 4096;
+/**
+ * Keys that are remembered: by their last bits, a power of two apart, and so many that are alike in these. Sixteen are a cache line, and with a
+ * thousand keys nobody is forgotten; with four, two in a hundred would be found anew each time.
+ */
+const APART = 256;
+const ALIKE = 16;
+/** Of each key so many are remembered, from its home on. With half of all beyond their bound, one key in 256 has none among eight that is within. */
+const FIRST = 8;
 /** In flight to one endpoint at any rate: of a handful of requests in flight two at one place are no crowd, and a bound of 1 would send every third away. */
 const ALWAYS = 2;
 const NOBODY = -1;
@@ -47,9 +54,13 @@ export class Affinity<Some extends Candidate> implements Picker<Some> {
   #hashes = new Uint32Array(0);
   #even = true;
   #weights = 1;
-  /** By some bits of a key's hash: the hash, and the place of its home. */
-  readonly #keys = new Uint32Array(REMEMBERED);
-  readonly #homes = new Int32Array(REMEMBERED).fill(NOBODY);
+  /** In flight to all of them together, that of each may have its part. Of one pick. */
+  #bound = Infinity;
+  /** By some bits of a key's hash: the hash, and the places of the first in its order. */
+  readonly #keys = new Int32Array(APART * ALIKE);
+  readonly #firsts = new Int32Array(APART * ALIKE * FIRST).fill(NOBODY);
+  /** Which of those alike is forgotten next. */
+  #oldest = 0;
 
   /** Knobs are asked for when they are used, so a policy reload is felt at once and forgets nothing. */
   constructor(knobs: () => HashKnobs, { figures, shares }: Pick<Knowledge, 'figures' | 'shares'>, others: Picker<Some>) {
@@ -65,7 +76,7 @@ export class Affinity<Some extends Candidate> implements Picker<Some> {
     this.#rows = rowsOf(candidates);
     this.#even = this.#rows.every((row) => this.#weight(row) === this.#weight(this.#rows[0]!));
     this.#weights = this.#rows.reduce((sum, row) => sum + this.#weight(row), 0);
-    this.#homes.fill(NOBODY);
+    this.#firsts.fill(NOBODY);
     this.#others.use(candidates, now);
   }
 
@@ -84,35 +95,50 @@ export class Affinity<Some extends Candidate> implements Picker<Some> {
     const knobs = this.#knobs();
     const key = hashKeyOf(request, knobs);
     if (key === undefined) return this.#others.pick(request, room, now);
-    const hashed = hash(key);
+    // Signed, as a greater one would be put on the heap.
+    const hashed = hash(key) | 0;
     const { tried } = request;
-    const bound = knobs.boundedLoad === 'off' ? Infinity : knobs.boundedLoad * (this.#shares.inFlight + 1);
-    const home = this.#home(hashed);
-    return this.#distance(home, tried, room, bound) === 0 ? candidates[home] : candidates[this.#nearest(hashed, tried, room, bound)];
-  }
-
-  /** Where all requests with this key would go, were there nothing else. */
-  #home(hashed: number): number {
-    const slot = hashed % REMEMBERED;
-    if (this.#keys[slot] !== hashed || this.#homes[slot] === NOBODY) {
-      this.#keys[slot] = hashed;
-      this.#homes[slot] = this.#first(hashed);
+    this.#bound = knobs.boundedLoad === 'off' ? Infinity : knobs.boundedLoad * (this.#shares.inFlight + 1);
+    const from = FIRST * this.#remembered(hashed);
+    for (let next = 0; next < FIRST; next += 1) {
+      const place = this.#firsts[from + next]!;
+      if (place === NOBODY) break;
+      if (this.#distance(place, tried, room) === 0) return candidates[place];
     }
-    return this.#homes[slot]!;
+    return candidates[this.#nearest(hashed, tried, room)];
   }
 
-  #first(hashed: number): number {
-    let first = 0;
-    for (let place = 1; place < this.#candidates.length; place += 1) if (this.#goesBefore(place, first, hashed)) first = place;
-    return first;
+  /** Where the first in the order of a key stand. */
+  #remembered(hashed: number): number {
+    const alike = (hashed & (APART - 1)) * ALIKE;
+    for (let one = alike; one < alike + ALIKE; one += 1) if (this.#keys[one] === hashed && this.#firsts[FIRST * one] !== NOBODY) return one;
+    this.#oldest = (this.#oldest + 1) % ALIKE;
+    const forgotten = alike + this.#oldest;
+    this.#keys[forgotten] = hashed;
+    this.#find(hashed, FIRST * forgotten);
+    return forgotten;
+  }
+
+  /** Writes where the first in the order of a key are. */
+  #find(hashed: number, from: number): void {
+    const firsts = this.#firsts;
+    let found = 0;
+    for (let place = 0; place < this.#candidates.length; place += 1) {
+      let next = found;
+      while (next > 0 && this.#goesBefore(place, firsts[from + next - 1]!, hashed)) next -= 1;
+      if (next === FIRST) continue;
+      if (found < FIRST) found += 1;
+      for (let later = found - 1; later > next; later -= 1) firsts[from + later] = firsts[from + later - 1]!;
+      firsts[from + next] = place;
+    }
   }
 
   /** Of those that are best off the first in the order of the key. */
-  #nearest(hashed: number, tried: Tried, room: number, bound: number): number {
+  #nearest(hashed: number, tried: Tried, room: number): number {
     let nearest = 0;
     let least = Infinity;
     for (let place = 0; place < this.#rows.length; place += 1) {
-      const own = this.#distance(place, tried, room, bound);
+      const own = this.#distance(place, tried, room);
       if (own > least || (own === least && !this.#goesBefore(place, nearest, hashed))) continue;
       nearest = place;
       least = own;
@@ -137,9 +163,9 @@ export class Affinity<Some extends Candidate> implements Picker<Some> {
   }
 
   /** 0 is best: as the contract of pickers has it, and of equals within the bound before beyond it. */
-  #distance(place: number, tried: Tried, room: number, bound: number): number {
+  #distance(place: number, tried: Tried, room: number): number {
     const row = this.#rows[place]!;
-    const mayHave = Math.max(Math.ceil((bound * this.#weight(row)) / this.#weights), ALWAYS);
+    const mayHave = Math.max(Math.ceil((this.#bound * this.#weight(row)) / this.#weights), ALWAYS);
     return 2 * rank(this.#figures, row, this.#candidates[place]!, tried, room) + (this.#figures.numbers[row + IN_FLIGHT]! < mayHave ? 0 : 1);
   }
 }

@@ -8,18 +8,23 @@ const FNV_PRIME = 0x01000193;
 
 /** Uniform in [0, 2³²). */
 export function hash(text: string, seed: number = FNV_OFFSET): number {
+  return hashed(text, seed) >>> 0;
+}
+
+/** Of two hashes, in one order or the other another one. Of one that was made a signed number it is the same. */
+export function mix(one: number, other: number): number {
+  return finalised(Math.imul(one, 0x9e3779b1) + Math.imul(other, 0x85ebca77) + 0x165667b1) >>> 0;
+}
+
+// Signed: greater numbers that a function returns are put on the heap.
+function hashed(text: string, seed: number): number {
   let mixed = seed;
   for (let at = 0; at < text.length; at += 1) mixed = Math.imul(mixed ^ text.charCodeAt(at), FNV_PRIME);
-  return finalise(mixed);
+  return finalised(mixed);
 }
 
-/** Of two hashes, in one order or the other another one. */
-export function mix(one: number, other: number): number {
-  return finalise(Math.imul(one, 0x9e3779b1) + Math.imul(other, 0x85ebca77) + 0x165667b1);
-}
-
-function finalise(bits: number): number {
+function finalised(bits: number): number {
   let mixed = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
+  return mixed ^ (mixed >>> 16);
 }

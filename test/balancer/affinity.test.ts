@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Node } from '../../src/balancer/node.ts';
+import { hash as hashOf, mix } from '../../src/balancer/hash.ts';
+import type { Node, Ticket } from '../../src/balancer/node.ts';
 import type { Endpoint } from '../../src/core/endpoint.ts';
 import { defaultServicePolicy } from '../../src/core/policy.ts';
+import { seededRandom } from '../../src/core/random.ts';
 import { endpointAt, endpoints, noneTried, SmallCluster } from './small-cluster.ts';
 
 const hash = { ...defaultServicePolicy.balancer, type: 'hash' } as const;
@@ -19,7 +21,9 @@ function pick(world: SmallCluster, hashKey: string, tried: ReadonlySet<string> =
 
 const homes = (world: SmallCluster) => new Map(keys.map((key) => [key, pick(world, key).key]));
 const some = (least: number) => fc.uniqueArray(fc.nat(5_000), { minLength: least, maxLength: 30 });
-const at = (numbers: readonly number[]) => numbers.map((number) => endpointAt(number));
+const addressOf = (number: number) => `10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`;
+const keyAt = (number: number) => `${addressOf(number)}:80`;
+const at = (numbers: readonly number[]) => numbers.map((number) => endpointAt(number, { host: addressOf(number) }));
 
 describe('the balancer hash', () => {
   it('sends a key to the same endpoint every time, from every client, in whatever order discovery names them', () => {
@@ -149,6 +153,44 @@ describe('the balancer hash', () => {
     homes(world);
     world.resolve(endpoints(20).slice(5).toReversed());
     expect(homes(world)).toEqual(homes(worldOf(endpoints(20).slice(5))));
+  });
+
+  it('finds what a look at all of them finds, whatever was remembered and forgotten in between', () => {
+    const random = seededRandom(3);
+    for (const boundedLoad of [1.05, 1.5, 'off'] as const) {
+      const world = worldOf(endpoints(40), { boundedLoad, maxPerEndpoint: 30 });
+      const nodes = endpoints(40).map(({ host }) => world.node(host));
+      const open: Ticket[] = [];
+      const beyond: number[] = [];
+      // More keys than are remembered, some of them often.
+      for (let time = 0; time < 12_000; time += 1) {
+        const key = `user-${Math.floor(random.next() < 0.7 ? 3 * random.next() : 6_000 * random.next())}`;
+        const order = [...nodes].sort((one, other) => mix(hashOf(key), hashOf(other.key)) - mix(hashOf(key), hashOf(one.key)));
+        const mayHave = boundedLoad === 'off' ? Infinity : Math.max(Math.ceil((boundedLoad * (open.length + 1)) / 40), 2);
+        const first = order.findIndex(({ pending }) => pending < Math.min(mayHave, 30));
+        const picked = pick(world, key);
+        if (picked !== order[first]) throw new Error(`${key}: ${picked.key}, not ${order[first]!.key}, the ${first + 1}. of its order`);
+        beyond.push(first);
+        open.push(picked.begin());
+        if (open.length > 300) open.splice(Math.floor(random.next() * open.length), 1)[0]!.release();
+      }
+      // Otherwise there would not have been much to find.
+      expect(Math.max(...beyond)).toBeGreaterThan(boundedLoad === 'off' ? 0 : 8);
+    }
+  });
+
+  it('where two endpoints have the same hash takes the same one for every client, in whatever order they are named', () => {
+    const seen = new Map<number, number>();
+    let pair: [number, number] | undefined;
+    for (let number = 0; pair === undefined; number += 1) {
+      const hashed = hashOf(keyAt(number));
+      const other = seen.get(hashed);
+      if (other !== undefined) pair = [other, number];
+      seen.set(hashed, number);
+    }
+    const two = at(pair);
+    const wanted = pair.map(keyAt).sort()[0];
+    for (const found of [two, two.toReversed()]) expect(new Set(homes(worldOf(found)).values())).toEqual(new Set([wanted]));
   });
 
   it('gives back the keys of an endpoint that was ejected', () => {
