@@ -76,7 +76,7 @@ needs('chromium').describe('the live page in Chromium', () => {
     const endpoint = page.locator('#endpoint-rows tr').filter({ hasText: shop.endpoint('reviews', 5) });
     await soon(async () => expect(await endpoint.locator('.pill').textContent()).toBe('available'), 5_000);
     shop.behave('reviews', 5, { status: 503, takes: 1 });
-    await soon(async () => expect(await endpoint.locator('.pill').textContent()).toMatch(/^ejected|^trial/), 20_000);
+    await soon(async () => expect(await endpoint.locator('.pill').textContent()).toMatch(/^ejected|^trial/), 40_000);
     expect(await endpoint.locator('.why').textContent()).toMatch(/success rate \d+ %, that of the others/);
     await soon(async () => expect(await page.locator('#events').textContent()).toContain(`endpoint.ejected reviews ${shop.endpoint('reviews', 5)}`), 5_000);
 
