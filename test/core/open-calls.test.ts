@@ -20,8 +20,9 @@ describe('the open calls of a client', () => {
             open.push({
               call,
               end(failed) {
-                if (failed) return entry.failed(new Error('broken'), call);
-                entry.replied(reply, call);
+                // Neither makes anybody wait.
+                if (failed) return void entry.failed(new Error('broken'), call);
+                void entry.replied(reply, call);
                 reply.end();
               },
             });
@@ -40,7 +41,7 @@ describe('the open calls of a client', () => {
   it('are not kept by one that has ended, which an idle connection keeps', () => {
     const calls = new OpenCalls(() => {});
     const [first, second, third] = [calls.begun(fakeCall()), calls.begun(fakeCall()), calls.begun(fakeCall())];
-    second.failed(new Error('broken'), fakeCall());
+    void second.failed(new Error('broken'), fakeCall());
     const known = Object.values(second);
     expect(known).not.toContain(first);
     expect(known).not.toContain(third);
