@@ -1,8 +1,8 @@
 /**
  * What a call through the mesh costs, beside bare undici, other clients and a proxy.
  *
- *     npm run bench                    three minutes: the table of goals, printed
- *     npm run bench:full               ten minutes at most: everything; writes docs/performance.md, its chart, and bench/results.json
+ *     npm run bench                    five minutes: the table of goals, printed
+ *     npm run bench:full               everything, in more rounds; writes docs/performance.md, its chart, and bench/results.json
  *
  *     --only cpu,open,uneven,allocation,scale,memory,start,streams      some of it
  *     --contenders mesh-request,mesh-dispatch                           of the contenders, these and the yardstick
