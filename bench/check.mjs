@@ -16,7 +16,7 @@ import { allocation, inFlight, yardstickName } from './sections.mjs';
 /** Bytes that a call may allocate beyond what is recorded, or this share of what the other one allocates, if that is more: the figure varies by less from run to run. */
 const BYTES = 150;
 const SHARE = 0.02;
-/** What a ratio may be beyond the goal, or what is recorded where that is more: it is the median of four short rounds. */
+/** What a ratio may be beyond the goal, or what is recorded where that is more: it is the median of seven short rounds. */
 const NOISE = 1.8;
 
 /** Contender, what it is compared with, and the goal of issue and docs/performance.md. */
@@ -34,7 +34,7 @@ try {
   await processes.startServers('small');
   const interleaved = new Interleaved(processes, 10_000);
   bytes = await allocation({ processes }, { names, rounds: 1, calls: 2000 });
-  table = (await inFlight({ processes, interleaved }, [{ inFlight: 32, names, rounds: 4 }], { milliseconds: 300 }))[32];
+  table = (await inFlight({ processes, interleaved }, [names], [{ inFlight: 32, rounds: 7 }], { milliseconds: 200 }))[32];
 } finally {
   await processes.stop();
 }

@@ -1,15 +1,15 @@
 /**
  * What a call through the mesh costs, beside bare undici, other clients and a proxy.
  *
- *     npm run bench                    five minutes: the table of goals, printed
+ *     npm run bench                    three minutes: the table of goals, printed
  *     npm run bench:full               everything, in more rounds; writes docs/performance.md, its chart, and bench/results.json
  *
  *     --only cpu,open,uneven,allocation,scale,memory,start,streams      some of it
  *     --contenders mesh-request,mesh-dispatch                           of the contenders, these and the yardstick
  *     --write                          the tables into docs/performance.md, also from a quick run
  *
- * Servers and each contender are processes of their own, all alive at once, in rounds that are interleaved (harness/rounds.mjs). Absolute figures of
- * a shared machine mean little; read the ratios. Raw results: .cache/bench.json.
+ * Servers and each contender are processes of their own. A few contenders at a time are alive, warm, and measured in rounds that are interleaved (harness/rounds.mjs).
+ * Absolute figures of a shared machine mean little; read the ratios. Raw results: .cache/bench.json.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -28,16 +28,15 @@ for (const name of chosen ?? []) if (!(name in sections.contenders)) throw new E
 const among = (names) => names.filter((name) => chosen === undefined || chosen.includes(name));
 
 const everyone = among(Object.keys(sections.contenders));
-const core = among(sections.core);
 const GIB = 2 ** 30;
 
 const plan = {
-  cpu: (harness) => sections.inFlight(harness, full
-    ? [1, 32, 256].map((inFlight) => ({ inFlight, names: everyone, rounds: 4 }))
-    : [{ inFlight: 32, names: everyone, rounds: 3 }, { inFlight: 1, names: core, rounds: 3 }, { inFlight: 256, names: core, rounds: 3 }], { milliseconds: full ? 350 : 300 }),
-  open: (harness) => sections.openLoop(harness, { names: among(full ? ['undici-dispatch', 'mesh-request', 'mesh-dispatch', 'fetch'] : ['mesh-request']), rounds: full ? 5 : 3, rate: 2000, milliseconds: 2000 }),
-  uneven: (harness) => sections.openLoop(harness, { names: among(['mesh-request']), rounds: full ? 3 : 2, rate: 1000, milliseconds: 3000, uneven: true }),
-  allocation: (harness) => sections.allocation(harness, { names: full ? everyone : among(['undici-dispatch', 'mesh-request', 'mesh-dispatch', 'mesh-fetch', 'fetch']), rounds: 1, calls: 2000 }),
+  cpu: (harness) => sections.inFlight(harness, sections.groups.map(among).filter((group) => group.length > 0), full
+    ? [32, 1, 256].map((inFlight) => ({ inFlight, rounds: 9 }))
+    : [{ inFlight: 32, rounds: 5 }, { inFlight: 1, names: sections.core, rounds: 5 }, { inFlight: 256, names: sections.core, rounds: 5 }], { milliseconds: full ? 200 : 150 }),
+  open: (harness) => sections.openLoop(harness, { names: among(full ? ['undici-dispatch', 'mesh-request', 'mesh-dispatch', 'fetch'] : ['mesh-request']), rounds: full ? 7 : 5, rate: 2000, milliseconds: full ? 2000 : 1000 }),
+  uneven: (harness) => sections.openLoop(harness, { names: among(['mesh-request']), rounds: full ? 5 : 3, rate: 1000, milliseconds: full ? 3000 : 1500, uneven: true }),
+  allocation: (harness) => sections.allocation(harness, { names: full ? everyone : among(['undici-dispatch', 'mesh-request', 'mesh-dispatch']), rounds: 1, calls: 2000 }),
   scale: (harness) => sections.scale(harness, { rounds: full ? 8 : 5, milliseconds: 400 }),
   memory: (harness) => sections.idleMemory(harness, { rounds: full ? 3 : 1 }),
   start: (harness) => sections.startUp(harness, { rounds: full ? 10 : 5, policy: path('../examples/policy.yaml') }),
@@ -50,7 +49,6 @@ for (const name of wanted) if (!(name in plan)) throw new Error(`--only: ${name}
 const begun = performance.now();
 const when = new Date().toISOString();
 const processes = new Processes();
-const failed = {};
 const results = { machine: machine(), settings: full ? 'full' : 'quick', when };
 try {
   await processes.startServers('small', 'grpc', 'streams');
@@ -62,13 +60,14 @@ try {
       results[keys[name]] = await plan[name]({ processes, interleaved });
     } catch (error) {
       // The others are worth having.
-      failed[name] = String(error.message).split('\n')[0];
-      process.exitCode = 1;
+      processes.fail(name, error);
       await processes.stopContenders();
     }
-    process.stderr.write(`${failed[name] ?? ''} ${((performance.now() - from) / 1000).toFixed(0)} s\n`);
+    process.stderr.write(`${processes.failed.get(name) ?? ''} ${((performance.now() - from) / 1000).toFixed(0)} s\n`);
   }
-  Object.assign(results, { disturbance: interleaved.disturbance, missing: Object.fromEntries(processes.missing), failed, minutes: (performance.now() - begun) / 60_000 });
+  const { missing, failed } = processes;
+  if (failed.size > 0) process.exitCode = 1;
+  Object.assign(results, { disturbance: interleaved.disturbance, missing: Object.fromEntries(missing), failed: Object.fromEntries(failed), minutes: (performance.now() - begun) / 60_000 });
 } finally {
   await processes.stop();
 }

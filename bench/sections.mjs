@@ -4,34 +4,50 @@ import { spread } from './harness/numbers.mjs';
 
 export const yardstickName = 'undici-request';
 
-/** Contender → what it is called in tables. */
-export const contenders = {
-  'undici-dispatch': 'undici `dispatch`, handler by hand',
-  'mesh-dispatch': '**`mesh.dispatcher.dispatch`**',
-  'mesh-request': '**`mesh.request`**',
-  'mesh-request-sampled': '**`mesh.request`**, metrics, 1 % of traces',
-  'mesh-request-traced': '**`mesh.request`**, every call traced',
-  'mesh-request-instrumented': '**`mesh.request`**, metrics, 1 %, instrumentation-undici beside',
-  'mesh-fetch': '**`mesh.fetch`**',
-  fetch: 'built-in `fetch`',
-  'undici-opossum': 'yardstick + opossum',
-  'undici-cockatiel': 'yardstick + cockatiel (retry, breaker, timeout, bulkhead)',
-  'undici-retry-dns': 'undici Agent + retry + dns interceptors',
-  'undici-instrumented-1': 'yardstick + instrumentation-undici, metrics, 1 %',
-  'undici-instrumented-100': 'yardstick + instrumentation-undici, metrics, every request',
-  'undici-nginx': 'undici → nginx on the same core',
-  'undici-haproxy': 'undici → haproxy on the same core',
-  'node-http': 'node:http, keep-alive agent',
-  grpc: '@grpc/grpc-js, round_robin, retry, deadline',
-  axios: 'axios',
-  got: 'got',
-  ky: 'ky',
-};
+/**
+ * Contender → what it is called in tables. Those of one group are alive at the same time, and nobody else is; whose ratio to each other is asked for is of the same one.
+ */
+const grouped = [
+  {
+    'undici-dispatch': 'undici `dispatch`, handler by hand',
+    'mesh-dispatch': '**`mesh.dispatcher.dispatch`**',
+    'mesh-request': '**`mesh.request`**',
+  },
+  {
+    'mesh-request-sampled': '**`mesh.request`**, metrics, 1 % of traces',
+    'mesh-request-traced': '**`mesh.request`**, every call traced',
+    'mesh-request-instrumented': '**`mesh.request`**, metrics, 1 %, instrumentation-undici beside',
+  },
+  {
+    'mesh-fetch': '**`mesh.fetch`**',
+    fetch: 'built-in `fetch`',
+  },
+  {
+    'undici-instrumented-1': 'yardstick + instrumentation-undici, metrics, 1 %',
+    'undici-instrumented-100': 'yardstick + instrumentation-undici, metrics, every request',
+    'undici-opossum': 'yardstick + opossum',
+    'undici-cockatiel': 'yardstick + cockatiel (retry, breaker, timeout, bulkhead)',
+  },
+  {
+    'undici-retry-dns': 'undici Agent + retry + dns interceptors',
+    'undici-nginx': 'undici → nginx on the same core',
+    'undici-haproxy': 'undici → haproxy on the same core',
+    'node-http': 'node:http, keep-alive agent',
+  },
+  {
+    grpc: '@grpc/grpc-js, round_robin, retry, deadline',
+    axios: 'axios',
+    got: 'got',
+    ky: 'ky',
+  },
+];
+export const groups = grouped.map((each) => Object.keys(each));
+export const contenders = Object.assign({}, ...grouped);
 export const yardstickLabel = '**undici `request()`, Pool per endpoint, round robin by hand: the yardstick**';
 export const labelOf = (name) => (name === yardstickName ? yardstickLabel : contenders[name]);
 
-/** Those that the closest goals are about. */
-export const core = ['undici-dispatch', 'mesh-dispatch', 'mesh-request', 'mesh-request-sampled', 'mesh-request-traced', 'mesh-fetch', 'fetch'];
+/** Those that the goals at 1 and 256 in flight are about. */
+export const core = groups[0];
 
 /** Contenders that are running; those that cannot be started are left out, and `processes.missing` says why. */
 async function started(processes, names, options) {
@@ -52,15 +68,27 @@ async function withContenders(processes, names, options, work) {
   }
 }
 
+/** A contender is warm after so many calls, or so many seconds of CPU that went into them. */
+const WARM = { calls: 15_000, seconds: 2 };
+
 /**
- * Runs a contender until its code is compiled and its connections are there: compiling is CPU of this process too, and lasts for tens of thousands of calls. Measured
- * after 1.5 s, the larger code was charged twice what it costs a second later.
+ * Runs contenders until their code is compiled and their connections are there: compiling is CPU of the process too, and lasts for thousands of calls. V8 compiles what has
+ * run for long, so who does more in a call is done after fewer: `fetch` costs after 5,000 calls what it costs after 25,000, bare undici after 20,000. They take
+ * turns, those that are warm as well: one that waits for ten seconds is cold again.
  */
-async function warmUp(contender, inFlight, enough = 40_000) {
-  let calls = 0;
-  for (let round = 0; round < 12 && calls < enough; round += 1) {
-    const { rate } = await contender.run({ round: 'closed', inFlight, milliseconds: 500 });
-    calls += rate / 2;
+async function warmUp(contenders, inFlight, enough = WARM) {
+  const left = new Map(contenders.map((contender) => [contender, { ...enough }]));
+  for (let pass = 0; pass < 20 && left.size > 0; pass += 1) {
+    for (const contender of contenders) {
+      const milliseconds = left.has(contender) ? 250 : 40;
+      const { rate, cpu } = await contender.run({ round: 'closed', inFlight, milliseconds });
+      const rest = left.get(contender);
+      if (rest === undefined) continue;
+      const calls = (rate * milliseconds) / 1000;
+      rest.calls -= calls;
+      rest.seconds -= (calls * cpu) / 1e6;
+      if (Math.min(rest.calls, rest.seconds) <= 0) left.delete(contender);
+    }
   }
 }
 
@@ -68,21 +96,42 @@ const column = (rows, key) => rows.map((row) => row[key]);
 const summary = ({ results, ratios }, keys) => Object.fromEntries(keys.map((key) => [key, { ...spread(column(results, key)), ratios: column(ratios, key) }]));
 const summaries = (table, keys) => Object.fromEntries([...table].map(([name, measured]) => [name, summary(measured, keys)]));
 
-/** CPU per request and requests per second. `plan`: a list of { inFlight, names, rounds }. */
-export async function inFlight({ processes, interleaved }, plan, { milliseconds, warmUpCalls }) {
-  const names = [yardstickName, ...new Set(plan.flatMap(({ names: each }) => each))];
-  return withContenders(processes, names, {}, async (running) => {
-    const byName = new Map(running.map((each) => [each.name, each]));
-    for (const contender of running) await warmUp(contender, 32, warmUpCalls);
-    const measured = {};
-    for (const { inFlight: level, names: wanted, rounds } of plan) {
-      const round = { round: 'closed', inFlight: level, milliseconds };
-      const present = wanted.flatMap((name) => byName.get(name) ?? []);
-      const table = await interleaved.run({ yardstick: byName.get(yardstickName), contenders: present, rounds, round, warmUp: { ...round, milliseconds: 100 } });
-      measured[level] = summaries(table, ['cpu', 'rate']);
+/** Before each round: by then a contender has waited for its turn for a second or less, which costs its first few calls something. */
+const brief = (round) => ({ ...round, milliseconds: 30 });
+
+/**
+ * CPU per request and requests per second. `groups`: lists of contenders. Of each group all levels are measured in direct succession, and then it is stopped: among twenty that
+ * are alive each waits so long for its turn that it is cold when it comes. A group that fails is named, and the others are measured.
+ * `levels`: a list of { inFlight, names, rounds }, of the groups' contenders those with these names, or all.
+ */
+export async function inFlight({ processes, interleaved }, groups, levels, { milliseconds, enough }) {
+  const tables = Object.fromEntries(levels.map(({ inFlight: level }) => [level, new Map()]));
+  for (const group of groups) {
+    try {
+      await withContenders(processes, [yardstickName, ...group], {}, async ([yardstick, ...running]) => {
+        await warmUp([yardstick, ...running], 32, enough);
+        for (const { inFlight: level, names, rounds } of levels) {
+          const contenders = running.filter(({ name }) => names?.includes(name) ?? true);
+          if (contenders.length === 0) continue;
+          const round = { round: 'closed', inFlight: level, milliseconds };
+          // Connections for as many.
+          for (const contender of [yardstick, ...contenders]) await contender.run(round);
+          add(tables[level], await interleaved.run({ yardstick, contenders, rounds, round, warmUp: brief(round) }));
+        }
+      });
+    } catch (error) {
+      processes.fail(group.join(', '), error);
     }
-    return measured;
-  });
+  }
+  return Object.fromEntries(Object.entries(tables).map(([level, table]) => [level, summaries(table, ['cpu', 'rate'])]));
+}
+
+/** The yardstick is of every group. */
+function add(table, more) {
+  for (const [name, { results, ratios }] of more) {
+    const all = table.get(name) ?? { results: [], ratios: [] };
+    table.set(name, { results: [...all.results, ...results], ratios: [...all.ratios, ...ratios] });
+  }
 }
 
 /** Latencies where requests come at a fixed rate. `uneven`: one of the four endpoints is twenty times slower. */
@@ -90,7 +139,8 @@ export function openLoop({ processes, interleaved }, { names, rounds, rate, mill
   const servers = uneven ? { small: processes.servers.uneven } : {};
   return withContenders(processes, [yardstickName, ...names], { servers }, async ([yardstick, ...others]) => {
     const round = { round: 'open', rate, milliseconds };
-    for (const contender of [yardstick, ...others]) await warmUp(contender, 16);
+    // One that waits for the slow endpoint comes by few calls, and a millisecond more is nothing beside a hundred.
+    await warmUp([yardstick, ...others], 16, uneven ? { calls: 2000, seconds: 1 } : WARM);
     const table = await interleaved.run({ yardstick, contenders: others, rounds, round });
     return { rate, ...summaries(table, ['p50', 'p99', 'p999']) };
   });
@@ -115,8 +165,8 @@ export async function allocation({ processes }, { names, rounds, calls }) {
 export function scale({ processes, interleaved }, { rounds, milliseconds }) {
   return withContenders(processes, ['mesh-request-small', 'mesh-request-large'], {}, async ([small, large]) => {
     const round = { round: 'closed', inFlight: 32, milliseconds };
-    for (const contender of [small, large]) await warmUp(contender, 32);
-    return summaries(await interleaved.run({ yardstick: small, contenders: [large], rounds, round, warmUp: { ...round, milliseconds: 100 } }), ['cpu', 'rate']);
+    await warmUp([small, large], 32);
+    return summaries(await interleaved.run({ yardstick: small, contenders: [large], rounds, round, warmUp: brief(round) }), ['cpu', 'rate']);
   });
 }
 

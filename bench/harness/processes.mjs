@@ -8,6 +8,8 @@ export const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.ur
 
 const cores = availableParallelism();
 export const pinned = cores > 1 && spawnSync('taskset', ['--version']).status === 0;
+/** Milliseconds that anything of these may take: what hangs must not take the rest of a run with it. */
+const TAKES_AT_MOST = 60_000;
 /** Room for all that is allocated, from the start: nothing is collected meanwhile. */
 export const allocating = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'];
 
@@ -18,6 +20,8 @@ export class Processes {
   #sidecars = new Map();
   /** Contenders that could not be started, and why. */
   missing = new Map();
+  /** What was to be measured and could not be, and why. */
+  failed = new Map();
   servers = {};
 
   get pids() {
@@ -55,6 +59,10 @@ export class Processes {
       },
       stop: () => this.#stop(child),
     };
+  }
+
+  fail(what, error) {
+    this.failed.set(what, String(error.message).split('\n')[0]);
   }
 
   /** A script that prints one line of JSON and ends. */
@@ -99,14 +107,15 @@ export class Processes {
 
 function firstMessage(child) {
   return new Promise((resolve, reject) => {
-    const ended = (code) => reject(new Error(`ended with ${code}`));
-    child.once('exit', ended);
-    child.once('error', reject);
-    child.once('message', (message) => {
-      child.off('exit', ended);
-      child.off('error', reject);
-      resolve(message);
-    });
+    const settle = (how) => (value) => {
+      clearTimeout(timer);
+      for (const [event, listener] of Object.entries(listeners)) child.off(event, listener);
+      how(value);
+    };
+    const failed = settle(reject);
+    const listeners = { exit: (code) => failed(new Error(`ended with ${code}`)), error: failed, message: settle(resolve) };
+    for (const [event, listener] of Object.entries(listeners)) child.on(event, listener);
+    const timer = setTimeout(() => failed(new Error(`not done in ${TAKES_AT_MOST / 1000} s`)), TAKES_AT_MOST);
   });
 }
 

@@ -1,19 +1,18 @@
 /**
- * Rounds, interleaved. The contenders take turns in small groups, a yardstick's turn before and after each group, and each result is divided
- * by the mean of the two: whatever else the machine does falls on both. A group that was disturbed nevertheless, because others kept
+ * Rounds, interleaved. The contenders, a few of them, take turns, back and forth, a yardstick's turn before and after them, and each result is divided
+ * by the mean of the two: whatever else the machine does falls on both. A round that was disturbed nevertheless, because others kept
  * more than a fifth of a processor busy, is repeated, as long as there is time for that; the least disturbed run counts.
  */
 import { foreignLoad } from './cpu.mjs';
 
-const GROUP = 4;
 /** Processors kept busy by others. */
 const DISTURBED_FROM = 0.2;
 const RUNS_AT_MOST = 3;
 
 export class Interleaved {
   #foreign;
-  /** Groups that were run, and runs that were made once more; how much foreign load there was in those that count. */
-  groups = 0;
+  /** Rounds that were run, and runs that were made once more; how much foreign load there was in those that count. */
+  rounds = 0;
   repeated = 0;
   disturbed = 0;
   worst = 0;
@@ -36,23 +35,22 @@ export class Interleaved {
       return contender.run(round);
     };
     for (let number = 0; number < rounds; number += 1) {
-      for (let first = 0; first < contenders.length; first += GROUP) {
-        const group = contenders.slice(first, first + GROUP);
-        const [before, ...rest] = await this.#calm(async () => {
-          const results = [];
-          for (const contender of [yardstick, ...group, yardstick]) results.push(await once(contender));
-          return results;
-        });
-        const after = rest.pop();
-        table.get(yardstick.name).results.push(before, after);
-        rest.forEach((result, index) => {
-          const { results, ratios } = table.get(group[index].name);
-          results.push(result);
-          ratios.push(Object.fromEntries(Object.keys(result).filter((key) => key !== 'failed').map((key) => [key, (2 * result[key]) / (before[key] + after[key])])));
-        });
-        // The yardstick beside itself says how much a ratio is worth.
-        table.get(yardstick.name).ratios.push(Object.fromEntries(Object.keys(after).map((key) => [key, after[key] / before[key]])));
-      }
+      // What grows while a round lasts falls on each of them in turn.
+      const inOrder = number % 2 === 0 ? contenders : contenders.toReversed();
+      const [before, ...rest] = await this.#calm(async () => {
+        const results = [];
+        for (const contender of [yardstick, ...inOrder, yardstick]) results.push(await once(contender));
+        return results;
+      });
+      const after = rest.pop();
+      table.get(yardstick.name).results.push(before, after);
+      rest.forEach((result, index) => {
+        const { results, ratios } = table.get(inOrder[index].name);
+        results.push(result);
+        ratios.push(Object.fromEntries(Object.keys(result).filter((key) => key !== 'failed').map((key) => [key, (2 * result[key]) / (before[key] + after[key])])));
+      });
+      // The yardstick beside itself says how much a ratio is worth.
+      table.get(yardstick.name).ratios.push(Object.fromEntries(Object.keys(after).map((key) => [key, after[key] / before[key]])));
     }
     return table;
   }
@@ -78,7 +76,7 @@ export class Interleaved {
       this.repeated += 1;
     }
     if (best.results === undefined) throw best.failure;
-    this.groups += 1;
+    this.rounds += 1;
     if (best.load > DISTURBED_FROM) this.disturbed += 1;
     this.worst = Math.max(this.worst, best.load);
     return best.results;
@@ -87,7 +85,7 @@ export class Interleaved {
   /** One sentence. */
   get disturbance() {
     const repeated = this.repeated === 0 ? 'no run was repeated' : `${this.repeated} runs were repeated because of foreign load`;
-    const rest = this.disturbed === 0 ? 'none that counts was disturbed' : `${this.disturbed} of ${this.groups} that count were disturbed all the same (up to ${this.worst.toFixed(1)} processors busy with something else)`;
+    const rest = this.disturbed === 0 ? 'none that counts was disturbed' : `${this.disturbed} of ${this.rounds} that count were disturbed all the same (up to ${this.worst.toFixed(1)} processors busy with something else)`;
     return `${repeated}, ${rest}`;
   }
 }

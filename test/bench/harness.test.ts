@@ -40,7 +40,8 @@ const { Processes } = harness as { Processes: new () => Harness };
 const { Interleaved } = rounds as { Interleaved: new (processes: { pids: number[] }, repeating: number, load?: Load) => Interleaved };
 const { foreignLoad } = cpu as { foreignLoad: (own: () => number[]) => Load };
 const { goalTable, circumstances } = report as { goalTable: (results: object) => string; circumstances: (results: object) => string };
-const { inFlight, yardstickName } = sections as { inFlight: (harness: object, plan: object[], options: object) => Promise<Record<string, Record<string, object>>>; yardstickName: string };
+type Levels = Record<string, Record<string, { cpu: { median: number; ratios: number[] } }>>;
+const { inFlight, yardstickName } = sections as { inFlight: (harness: object, groups: string[][], levels: object[], options: object) => Promise<Levels>; yardstickName: string };
 
 const machine = { processor: 'a processor', cores: 2, memory: '4 GiB', platform: 'linux x64', node: 'v20', undici: '7', inmesh: '0', pinned: true, load: 0 };
 const saidOf = (missing: Map<string, string>, disturbance: string) =>
@@ -55,13 +56,88 @@ describe('a contender that cannot be started', () => {
     ['because it is not there itself', 'nobody', /nobody\.mjs/],
   ])('%s is named, with the reason, and the others are measured', async (_why, absent, reason) => {
     await processes.startServers('small');
-    const found = await inFlight({ processes, interleaved: new Interleaved(processes, 0) }, [{ inFlight: 2, names: [absent, 'undici-dispatch'], rounds: 1 }], { milliseconds: 20, warmUpCalls: 1 });
+    const found = await inFlight({ processes, interleaved: new Interleaved(processes, 0) }, [[absent, 'undici-dispatch']], [{ inFlight: 2, rounds: 1 }], { milliseconds: 20, enough: { calls: 1, seconds: 1 } });
     expect(Object.keys(found[2]!).sort()).toEqual(['undici-dispatch', yardstickName].sort());
     expect([...processes.missing.keys()]).toContain(absent);
     expect(processes.missing.get(absent)).toMatch(reason);
     expect(saidOf(processes.missing, 'none')).toMatch(new RegExp(`Left out: ${absent.replaceAll('.', '\\.')}, which could not be started: .*${reason.source}`));
     expect(goalTable({ inFlight: found })).toContain('| CPU of `mesh.request` ÷ got | ≤ 0.25 | not measured | |');
   }, 60_000);
+});
+
+describe('groups of contenders', () => {
+  interface Round {
+    readonly inFlight: number;
+    readonly milliseconds: number;
+  }
+  /** Contenders of whom each call takes so many microseconds, all of them CPU, in a time that is made of their rounds. */
+  function staged(costs: Record<string, number>, failing?: string) {
+    let now = 0;
+    const alive = new Map<string, number>();
+    const together: string[][] = [];
+    const waits: number[] = [];
+    const log: string[] = [];
+    const failed = new Map<string, string>();
+    const processes = {
+      pids: [],
+      failed,
+      fail: (what: string, error: Error) => failed.set(what, error.message),
+      contender(name: string) {
+        alive.set(name, now);
+        return Promise.resolve({
+          name,
+          run({ inFlight: level, milliseconds }: Round) {
+            if (name === failing) return Promise.reject(new Error(`${name}: 3 requests failed`));
+            waits.push(now - alive.get(name)!);
+            together.push([...alive.keys()]);
+            log.push(`${name} ${level} ${milliseconds}`);
+            alive.set(name, (now += milliseconds));
+            return Promise.resolve({ failed: 0, cpu: costs[name] ?? 20, rate: 1e6 / (costs[name] ?? 20) });
+          },
+          stop: () => Promise.resolve(alive.delete(name)),
+        });
+      },
+    };
+    const interleaved = new Interleaved({ pids: [] }, 0, { since: () => 0 });
+    const levels = [{ inFlight: 32, rounds: 7 }, { inFlight: 256, names: ['a', 'c'], rounds: 2 }];
+    const run = (...groups: string[][]) => inFlight({ processes, interleaved }, groups, levels, { milliseconds: 150 });
+    return { run, alive, together, waits, log, failed };
+  }
+
+  it('are alive one at a time, each with a yardstick, and stopped when all of their levels are measured', async () => {
+    const { run, together, alive } = staged({ a: 40, b: 10, c: 30 });
+    const found = await run(['a', 'b'], ['c']);
+    expect(new Set(together.map((each) => each.join()))).toEqual(new Set([`${yardstickName},a,b`, `${yardstickName},c`]));
+    expect(alive.size).toBe(0);
+    expect(Object.keys(found[32]!).sort()).toEqual(['a', 'b', 'c', yardstickName].sort());
+    expect(Object.keys(found[256]!).sort()).toEqual(['a', 'c', yardstickName].sort());
+    expect(found[32]!.a!.cpu).toEqual({ median: 40, min: 40, max: 40, ratios: Array(7).fill(2) });
+    // Of both groups.
+    expect(found[32]![yardstickName]!.cpu.ratios).toHaveLength(14);
+  });
+
+  it('have nobody wait for so long that it is cold when its turn comes, however long another takes to be warm', async () => {
+    const { run, waits } = staged({ slow: 800, slower: 2000 });
+    await run(['slow', 'slower', 'a', 'b']);
+    // Half as long as undici keeps a connection that nobody uses.
+    expect(Math.max(...waits)).toBeLessThan(2000);
+  });
+
+  it('take turns back and forth', async () => {
+    const { run, log } = staged({});
+    await run(['a', 'b']);
+    const turns = log.filter((each) => each.endsWith('32 150')).map((each) => each.split(' ')[0]);
+    // The first of each is for its connections.
+    expect(turns.slice(3, 11)).toEqual([yardstickName, 'a', 'b', yardstickName, yardstickName, 'b', 'a', yardstickName]);
+  });
+
+  it('of which one fails are named, and the others are measured', async () => {
+    const { run, failed, alive } = staged({}, 'b');
+    const found = await run(['a', 'b'], ['c']);
+    expect([...failed]).toEqual([['a, b', 'b: 3 requests failed']]);
+    expect(Object.keys(found[32]!).sort()).toEqual(['c', yardstickName].sort());
+    expect(alive.size).toBe(0);
+  });
 });
 
 describe('a run that is disturbed', () => {
