@@ -7,7 +7,8 @@ export function goalTable(results) {
   const rows = goals.map(({ what, goal, measured, why, digits = 2 }) => {
     const found = measured(results);
     if (found === undefined) return `| ${what} | ${goal.text} | not measured | |`;
-    const verdict = goal.kept(found) ? 'kept' : `**missed**${why === undefined ? '' : `: ${why}`}`;
+    const reason = typeof why === 'function' ? why(results) : why;
+    const verdict = goal.kept(found) ? 'kept' : `**missed**${reason === undefined ? '' : `: ${reason}`}`;
     return `| ${what} | ${goal.text} | ${written(found, digits)} | ${verdict} |`;
   });
   return ['| | goal | measured | |', '|---|---:|---:|---|', ...rows].join('\n');

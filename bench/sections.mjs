@@ -15,7 +15,12 @@ const grouped = [
   },
   {
     'mesh-request-sampled': '**`mesh.request`**, metrics, 1 % of traces',
+    'undici-sdk-1': 'yardstick + the same calls of the SDK by hand, metrics, 1 %',
+    'undici-context': "yardstick + the SDK's context manager, nothing recorded",
+  },
+  {
     'mesh-request-traced': '**`mesh.request`**, every call traced',
+    'undici-sdk-100': 'yardstick + the same calls of the SDK by hand, every call traced',
     'mesh-request-instrumented': '**`mesh.request`**, metrics, 1 %, instrumentation-undici beside',
   },
   {

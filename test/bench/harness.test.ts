@@ -3,6 +3,7 @@
  * both are said beside the figures.
  */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 // @ts-expect-error It is a script, without types.
 import * as cpu from '../../bench/harness/cpu.mjs';
@@ -41,7 +42,7 @@ const { Interleaved } = rounds as { Interleaved: new (processes: { pids: number[
 const { foreignLoad } = cpu as { foreignLoad: (own: () => number[]) => Load };
 const { goalTable, circumstances } = report as { goalTable: (results: object) => string; circumstances: (results: object) => string };
 type Levels = Record<string, Record<string, { cpu: { median: number; ratios: number[] } }>>;
-const { inFlight, yardstickName } = sections as { inFlight: (harness: object, groups: string[][], levels: object[], options: object) => Promise<Levels>; yardstickName: string };
+const { contenders, inFlight, yardstickName } = sections as { contenders: Record<string, string>; inFlight: (harness: object, groups: string[][], levels: object[], options: object) => Promise<Levels>; yardstickName: string };
 
 const machine = { processor: 'a processor', cores: 2, memory: '4 GiB', platform: 'linux x64', node: 'v20', undici: '7', inmesh: '0', pinned: true, load: 0 };
 const saidOf = (missing: Map<string, string>, disturbance: string) =>
@@ -123,6 +124,10 @@ describe('groups of contenders', () => {
     expect(Math.max(...waits)).toBeLessThan(2000);
   });
 
+  it('are all there', () => {
+    for (const name of Object.keys(contenders)) expect(existsSync(new URL(`../../bench/contenders/${name}.mjs`, import.meta.url)), name).toBe(true);
+  });
+
   it('take turns back and forth', async () => {
     const { run, log } = staged({});
     await run(['a', 'b']);
@@ -137,6 +142,16 @@ describe('groups of contenders', () => {
     expect([...failed]).toEqual([['a, b', 'b: 3 requests failed']]);
     expect(Object.keys(found[32]!).sort()).toEqual(['c', yardstickName].sort());
     expect(alive.size).toBe(0);
+  });
+});
+
+describe('the table of goals', () => {
+  const ratio = (median: number) => ({ cpu: { median: 1, min: 1, max: 1, ratios: [median] } });
+
+  it('says of a goal that is missed what others measured in the same run', () => {
+    const missed = goalTable({ inFlight: { 32: { [yardstickName]: ratio(1), 'mesh-request-sampled': ratio(1.9), 'undici-sdk-1': ratio(1.63), 'undici-context': ratio(1.1) } } });
+    expect(missed).toMatch(/metrics on, 1 % of traces.* 1\.90 \| \*\*missed\*\*: .*by hand costs 1\.63; with its context manager .* 1\.10 \|/);
+    expect(goalTable({ inFlight: { 32: { [yardstickName]: ratio(1), 'mesh-request-sampled': ratio(1.1), 'undici-sdk-1': ratio(1.63) } } })).toContain('÷ undici `request` | ≤ 1.2 | 1.10 | kept |');
   });
 });
 
