@@ -4,13 +4,15 @@ import { cpuOf } from './harness/cpu.mjs';
 
 const [file, servers] = process.argv.slice(2);
 const { setup } = await import(file);
-const { request, close, sidecar } = await setup(JSON.parse(servers));
+const { request, transfer, close, sidecar } = await setup(JSON.parse(servers));
 
 /** Microseconds of CPU until now, the sidecar's included. */
 function cpu() {
   const { user, system } = process.cpuUsage();
   return user + system + (sidecar === undefined ? 0 : cpuOf(sidecar));
 }
+
+let grownFrom;
 
 const rounds = {
   /** So many in flight all the time, as fast as they are answered. */
@@ -79,6 +81,23 @@ const rounds = {
     const before = process.memoryUsage().heapUsed;
     for (let call = 0; call < calls; call += 1) await request();
     return { failed: 0, bytes: (process.memoryUsage().heapUsed - before) / calls };
+  },
+
+  /** One long body: megabytes a second, microseconds of CPU for each, and by how many the process has grown since its first round; for that it needs `--expose-gc`. */
+  async transfer({ direction, bytes }) {
+    if (grownFrom === undefined) {
+      globalThis.gc();
+      grownFrom = process.memoryUsage.rss();
+    }
+    let most = 0;
+    const watch = setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), 20);
+    const [begun, before] = [performance.now(), cpu()];
+    const moved = await transfer(direction, bytes);
+    const [microseconds, used] = [(performance.now() - begun) * 1000, cpu() - before];
+    clearInterval(watch);
+    if (moved !== bytes) throw new Error(`${direction}: ${moved} of ${bytes} bytes`);
+    most = Math.max(most, process.memoryUsage.rss());
+    return { failed: 0, rate: bytes / microseconds, cpu: used / (bytes / 1e6), grown: (most - grownFrom) / 1e6 };
   },
 };
 

@@ -2,7 +2,7 @@
  * What is wanted (the table of goals), and how each row is read off what was measured. `why`, a text or what makes one of the results, is printed where a goal is missed: what
  * the difference is made of, as far as profiles or other contenders tell.
  */
-import { spread } from './harness/numbers.mjs';
+import { spread, written } from './harness/numbers.mjs';
 import { yardstickName } from './sections.mjs';
 
 const levels = [1, 32, 256];
@@ -17,6 +17,11 @@ const atMost = (limit) => ({ limit, kept: (measured) => measured.median <= limit
 const atLeast = (limit) => ({ limit, kept: (measured) => measured.median >= limit, text: `≥ ${limit}` });
 const beside = (name, label, limit) => ({ what: `CPU of \`mesh.request\` ÷ ${label}`, goal: atMost(limit), measured: cpu('mesh-request', name), why: layers });
 const p99 = (section) => (results) => results[section]?.['mesh-request'] && spread(results[section]['mesh-request'].p99.ratios);
+
+const transferred = (direction) => ({ streams }) => streams && spread(streams[direction]['mesh-streams'].rate.ratios);
+/** A rate is of two processes and what else the machine does; what it takes says more. */
+const effort = (direction) => ({ streams }) => `CPU of the client for the same bytes ÷ undici's: ${written(spread(streams[direction]['mesh-streams'].cpu.ratios))}`;
+const grown = (direction) => ({ streams }) => streams?.[direction]['mesh-streams'].grown;
 
 const layers = 'a promise per attempt and one per call, the records of deadline, retry, circuit and balancer, ten looks at the clock, and headers that say deadline and attempt to the server';
 
@@ -60,17 +65,11 @@ export const goals = [
   { what: 'CPU per call at 10,000 endpoints, 500 services, 200 routes ÷ 4, 1, 1', goal: atMost(1.05), measured: ({ scale }) => scale && spread(scale['mesh-request-large'].cpu.ratios), why: 'twenty endpoints have more connections than four, and each is used less often' },
   { what: '500 services with 20 endpoints each, idle, over bare Node (MB)', goal: atMost(60), digits: 0, measured: ({ memory }) => memory?.services, why: "V8's young generation has grown to its full size by then, as in any process that has worked, and undici is loaded: these two are 50" },
   { what: "`import 'inmesh'` beyond undici (ms of CPU)", goal: atMost(60), digits: 0, measured: ({ startUp }) => startUp?.beyond },
-  { what: 'rate of a long download ÷ undici', goal: atLeast(0.97), measured: ({ streams }) => streams?.download.ratio, why: 'more calls for each chunk' },
-  { what: 'rate of a long upload ÷ undici', goal: atLeast(0.97), measured: ({ streams }) => streams?.upload.ratio, why: 'what may have to be sent again is kept, up to `replayBodyUpTo`, so chunks pass an iterator of ours' },
-  { what: 'rate of a long upload of a Node stream ÷ undici', goal: atLeast(0.97), measured: ({ streams }) => streams?.uploadStream.ratio, why: 'likewise, a stream of ours' },
-  {
-    what: 'by how much a process grows in a long download (MB)', goal: atMost(64), digits: 0,
-    measured: ({ streams }) => streams?.download.grown,
-  },
-  {
-    what: 'by how much a process grows in a long upload (MB)', goal: atMost(64), digits: 0,
-    measured: ({ streams }) => streams?.upload.grown,
-  },
+  { what: 'rate of a long download ÷ undici', goal: atLeast(0.97), measured: transferred('download'), why: effort('download') },
+  { what: 'rate of a long upload ÷ undici', goal: atLeast(0.97), measured: transferred('upload'), why: effort('upload') },
+  { what: 'rate of a long upload of a Node stream ÷ undici', goal: atLeast(0.97), measured: transferred('uploadStream'), why: effort('uploadStream') },
+  { what: 'by how much a process grows in long downloads (MB)', goal: atMost(64), digits: 0, measured: grown('download') },
+  { what: 'by how much a process grows in long uploads (MB)', goal: atMost(64), digits: 0, measured: grown('upload') },
 ];
 
 function difference(one, other) {

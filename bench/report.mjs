@@ -52,9 +52,9 @@ function allocationTable(bytes) {
 const long = { download: 'download', upload: 'upload of an iterator', uploadStream: 'upload of a stream of Node’s' };
 
 function streamTable({ bytes, ...directions }) {
-  const rows = Object.entries(directions).map(([direction, { undici, mesh, ratio, grown, grownUndici }]) =>
-    `| ${long[direction]}, ${bytes / 2 ** 20} MiB | ${written(undici, 0)} | ${written(mesh, 0)} | ${written(ratio)} | ${written(grownUndici, 0)} | ${written(grown, 0)} |`);
-  return ['| | undici MB/s | mesh MB/s | mesh ÷ undici | undici grows by MB | mesh grows by MB |', '|---|---:|---:|---:|---:|---:|', ...rows].join('\n');
+  const rows = Object.entries(directions).map(([direction, { 'undici-streams': undici, 'mesh-streams': mesh }]) =>
+    `| ${long[direction]}, ${bytes / 2 ** 20} MiB | ${written(undici.rate, 0)} | ${written(mesh.rate, 0)} | ${median(mesh.rate.ratios)} | ${median(mesh.cpu.ratios)} | ${written(undici.grown, 0)} | ${written(mesh.grown, 0)} |`);
+  return ['| | undici MB/s | mesh MB/s | mesh ÷ undici | CPU, mesh ÷ undici | undici grows by MB | mesh grows by MB |', '|---|---:|---:|---:|---:|---:|---:|', ...rows].join('\n');
 }
 
 /** How it was run, for whoever wants to know how far to trust it. */

@@ -40,7 +40,7 @@ const plan = {
   scale: (harness) => sections.scale(harness, { rounds: full ? 8 : 5, milliseconds: 400 }),
   memory: (harness) => sections.idleMemory(harness, { rounds: full ? 3 : 1 }),
   start: (harness) => sections.startUp(harness, { rounds: full ? 10 : 5, policy: path('../examples/policy.yaml') }),
-  streams: (harness) => sections.streams(harness, { rounds: full ? 3 : 2, bytes: full ? GIB : GIB / 4 }),
+  streams: (harness) => sections.streams(harness, { rounds: full ? 5 : 7, bytes: full ? GIB : GIB / 8 }),
 };
 const keys = { cpu: 'inFlight', open: 'openLoop', uneven: 'uneven', allocation: 'allocation', scale: 'scale', memory: 'memory', start: 'startUp', streams: 'streams' };
 const wanted = options.only?.split(',') ?? Object.keys(plan);

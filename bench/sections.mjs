@@ -200,21 +200,17 @@ export async function startUp({ processes }, { rounds, policy }) {
   return Object.fromEntries(Object.entries(took).map(([what, milliseconds]) => [what, spread(milliseconds)]));
 }
 
-/** Megabytes per second, and by how many the process grew. */
-export async function streams({ processes }, { rounds, bytes }) {
+/** Megabytes per second, microseconds of CPU for each, and by how many the process has grown, all transfers of one direction long. */
+export async function streams({ processes, interleaved }, { rounds, bytes }) {
   const measured = {};
   for (const direction of ['download', 'upload', 'uploadStream']) {
-    const rows = { undici: [], mesh: [], ratio: [], grown: [], grownUndici: [] };
-    for (let round = 0; round < rounds; round += 1) {
-      const of = (client) => processes.script('scripts/stream.mjs', [client, direction, bytes, processes.servers.streams], ['--expose-gc']);
-      const [before, mesh, after] = [await of('undici'), await of('mesh'), await of('undici')];
-      rows.undici.push(before.rate, after.rate);
-      rows.mesh.push(mesh.rate);
-      rows.ratio.push((2 * mesh.rate) / (before.rate + after.rate));
-      rows.grown.push(mesh.grown);
-      rows.grownUndici.push(before.grown, after.grown);
-    }
-    measured[direction] = Object.fromEntries(Object.entries(rows).map(([key, numbers]) => [key, spread(numbers)]));
+    await withContenders(processes, ['undici-streams', 'mesh-streams'], { flags: ['--expose-gc'] }, async ([yardstick, mesh]) => {
+      const round = { round: 'transfer', direction, bytes };
+      // The first 300 MiB cost two to three times as much as those that follow, of either.
+      for (let warm = 0; warm < 3; warm += 1) for (const contender of [yardstick, mesh]) await contender.run({ ...round, bytes: 2 ** 27 });
+      const table = await interleaved.run({ yardstick, contenders: [mesh], rounds, round });
+      measured[direction] = summaries(table, ['rate', 'cpu', 'grown']);
+    });
   }
   return { bytes, ...measured };
 }
