@@ -159,7 +159,7 @@ export class Affinity<Some extends Candidate> implements Picker<Some> {
   }
 
   #weight(row: Row): number {
-    return this.#figures.numbers[row + WEIGHT]!;
+    return this.#figures.weights[row + WEIGHT]!;
   }
 
   /** 0 is best: as the contract of pickers has it, and of equals within the bound before beyond it. */

@@ -58,7 +58,7 @@ export class Locality {
 
   /** From now on these may be chosen. Whether that changed what any of them costs. */
   use(candidates: readonly Placed[]): boolean {
-    const { service, figures: { numbers }, emit, knobs: policy, zone } = this.#deps;
+    const { service, figures: { weights }, emit, knobs: policy, zone } = this.#deps;
     const knobs = policy();
     const before = this.#state;
     const state = this.#look(candidates);
@@ -67,8 +67,8 @@ export class Locality {
     let changed = false;
     for (const { row, zone: its } of candidates) {
       const cost = enforced && active && its !== undefined && its !== zone() ? knobs.remoteCost : 1;
-      if (numbers[row + COST] !== cost) changed = true;
-      numbers[row + COST] = cost;
+      if (weights[row + COST] !== cost) changed = true;
+      weights[row + COST] = cost;
     }
     if (candidates.length === 0) return changed;
     this.#state = state;

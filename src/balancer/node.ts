@@ -12,7 +12,7 @@ import type { Stalls } from '../core/stalls.ts';
 import { endpointKey, type Endpoint, type EndpointKey } from '../core/endpoint.ts';
 import type { Outcome, OutcomeKind } from '../core/outcome.ts';
 import type { OutlierKnobs, Switchable } from '../core/policy.ts';
-import { SENT_SINCE, SINCE, type Figures, type Row } from './figures.ts';
+import { SENT_SINCE, SINCE, type FigureArray, type Figures, type Row } from './figures.ts';
 import type { Fleet } from './fleet.ts';
 import { neverChecked, type Health } from './health.ts';
 import { HealthRecord } from './health-record.ts';
@@ -131,7 +131,7 @@ export class Node implements Candidate {
     this.record = new HealthRecord(context.tally);
     this.#inFlight = new InFlight(context.figures);
     this.row = context.figures.take();
-    context.figures.numbers[this.row + SINCE] = since;
+    context.figures.history[this.row + SINCE] = since;
   }
 
   /** Attempts with each outcome, since this process knows the endpoint. */
@@ -148,9 +148,9 @@ export class Node implements Candidate {
     return this.#context.slowStart.part(this.row, now);
   }
 
-  /** As figures.ts names it. */
-  figure(which: number): number {
-    return this.#context.figures.numbers[this.row + which]!;
+  /** As figures.ts names it, and the array it is in. */
+  figure(array: FigureArray, which: number): number {
+    return this.#context.figures[array][this.row + which]!;
   }
 
   get pending(): number {
@@ -172,7 +172,7 @@ export class Node implements Candidate {
     const ticket = new Ticket(this, now, route);
     ticket.before = this.#load.queue(this.row, now);
     this.#inFlight.begin(ticket, this.row);
-    this.#context.figures.numbers[this.row + SENT_SINCE]! += 1;
+    this.#context.figures.reported[this.row + SENT_SINCE]! += 1;
     this.#context.stalls?.begin(now);
     this.#context.shares.inFlight += 1;
     if (this.ejection.kind !== 'available') this.#context.judge.begun(this, ticket, now);

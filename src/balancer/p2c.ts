@@ -67,14 +67,14 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
   }
 
   use(candidates: readonly Some[]): void {
-    const { numbers } = this.#figures;
+    const { weights } = this.#figures;
     const rows = rowsOf(candidates);
-    const near = nearest(rows, numbers);
+    const near = nearest(rows, weights);
     const firsts = near === undefined ? rows : near.map((place) => rows[place]!);
     this.#candidates = candidates;
     this.#rows = rows;
     this.#near = near;
-    this.#byWeight = firsts.some((row) => numbers[row + WEIGHT] !== numbers[firsts[0]! + WEIGHT]) ? new WeightedDraw(Array.from(firsts, (row) => numbers[row + WEIGHT]!)) : undefined;
+    this.#byWeight = firsts.some((row) => weights[row + WEIGHT] !== weights[firsts[0]! + WEIGHT]) ? new WeightedDraw(Array.from(firsts, (row) => weights[row + WEIGHT]!)) : undefined;
     this.#memory = this.#memory.filter((candidate) => candidates.includes(candidate));
     this.#memory.forEach(({ row }, place) => (this.#memoryRows[place] = row));
   }
@@ -82,7 +82,7 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
   load({ row }: Some, now: Millis): number {
     this.#weighed[0] = row;
     this.#load.weigh(this.#weighed, 1, now, this.#loads);
-    return this.#loads[0]! * this.#figures.numbers[row + COST]!;
+    return this.#loads[0]! * this.#figures.weights[row + COST]!;
   }
 
   pick({ tried }: PickRequest, room: number, now: Millis): Some | undefined {
@@ -129,8 +129,8 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
     const [weighed, loads] = [this.#weighed, this.#loads];
     this.#load.weigh(weighed, count, now, loads);
     if (this.#near === undefined) return;
-    const { numbers } = this.#figures;
-    for (let place = 0; place < count; place += 1) loads[place]! *= numbers[weighed[place]! + COST]!;
+    const { weights } = this.#figures;
+    for (let place = 0; place < count; place += 1) loads[place]! *= weights[weighed[place]! + COST]!;
   }
 
   /** To compare so many. */
@@ -213,11 +213,11 @@ export class P2c<Some extends Candidate> implements Picker<Some> {
 }
 
 /** The places of those that cost least; undefined where that is all of them, or none. */
-function nearest(rows: Int32Array, numbers: Float64Array): Uint32Array | undefined {
+function nearest(rows: Int32Array, weights: Float64Array): Uint32Array | undefined {
   let count = 0;
-  for (const row of rows) if (numbers[row + COST] === 1) count += 1;
+  for (const row of rows) if (weights[row + COST] === 1) count += 1;
   if (count === 0 || count === rows.length) return undefined;
   const near = new Uint32Array(count);
-  for (let place = 0, found = 0; place < rows.length; place += 1) if (numbers[rows[place]! + COST] === 1) near[found++] = place;
+  for (let place = 0, found = 0; place < rows.length; place += 1) if (weights[rows[place]! + COST] === 1) near[found++] = place;
   return near;
 }

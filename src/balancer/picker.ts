@@ -53,6 +53,6 @@ export function rowsOf(candidates: readonly Candidate[]): Int32Array<ArrayBuffer
 }
 
 /** 0 is best: tried weighs more than full, and full more than held back. `row`: that of the candidate. */
-export function rank({ numbers, warming }: Figures, row: Row, candidate: Candidate, tried: Tried, room: number): number {
-  return (tried.size !== 0 && tried.has(candidate.key) ? 4 : 0) + (numbers[row + IN_FLIGHT]! >= room ? 2 : 0) + (warming && numbers[row + PHASE]! !== 0 && candidate.heldBack === true ? 1 : 0);
+export function rank({ numbers, history, warming }: Figures, row: Row, candidate: Candidate, tried: Tried, room: number): number {
+  return (tried.size !== 0 && tried.has(candidate.key) ? 4 : 0) + (numbers[row + IN_FLIGHT]! >= room ? 2 : 0) + (warming && history[row + PHASE]! !== 0 && candidate.heldBack === true ? 1 : 0);
 }

@@ -84,7 +84,7 @@ export class Predictive implements Load {
 
   weigh(rows: Int32Array, count: number, now: Millis, loads: Float64Array): void {
     const { shares } = this;
-    const { numbers } = this.#figures;
+    const { numbers, predicted, history } = this.#figures;
     const usual = this.#usual();
     const { queue: queues, reported: { known: reported } } = this.#fleet;
     const presumed = queues.value;
@@ -101,65 +101,64 @@ export class Predictive implements Load {
     for (let place = 0; place < count; place += 1) {
       const row = rows[place]!;
       // As in `latency`, once more, with what decays worked out for all at once (decay.ts).
-      const slow = usual + (numbers[row + SLOW_LATENCY]! - usual) * decayed[2 * place]!;
+      const slow = usual + (predicted[row + SLOW_LATENCY]! - usual) * decayed[2 * place]!;
       let latency = Math.max(slow + (numbers[row + LATENCY]! - slow) * decayed[2 * place + 1]!, LEAST_LATENCY);
       // Hardly ever more: quicker to ask than to have the greatest of four made of them.
       const age = now - numbers[row + WAITING_SINCE]!;
       if (age > latency) latency = age;
-      const rest = numbers[row + RESTS_UNTIL]! - now;
+      const rest = predicted[row + RESTS_UNTIL]! - now;
       if (rest > latency) latency = rest;
-      const before = numbers[row + SAMPLED_AT] === -Infinity ? presumed : numbers[row + QUEUE]!;
+      const before = numbers[row + SAMPLED_AT] === -Infinity ? presumed : predicted[row + QUEUE]!;
       const queue = even ? ((reported ? this.queue(row, now) : numbers[row + IN_FLIGHT]!) + 1) / (before + 1) : shares.pressure(row, before);
       // x^1.25, without the price of a power.
       loads[place] = latency * queue * Math.sqrt(Math.sqrt(queue));
-      if (numbers[row + SUCCESS] === 1) continue;
-      const success = Math.max(successRate(numbers, row, now), LEAST_SUCCESS);
+      if (predicted[row + SUCCESS] === 1) continue;
+      const success = Math.max(successRate(predicted, history, row, now), LEAST_SUCCESS);
       loads[place]! /= success * success;
     }
   }
 
   /** As it is written above, without asking whether it was ever measured: then all is long ago, and nothing is left but what is usual. */
   latency(row: Row, now: Millis): Millis {
-    const { numbers } = this.#figures;
+    const { numbers, predicted } = this.#figures;
     const usual = this.#usual();
     const elapsed = now - numbers[row + SAMPLED_AT]!;
-    const slow = usual + (numbers[row + SLOW_LATENCY]! - usual) * decay(elapsed / SLOW);
+    const slow = usual + (predicted[row + SLOW_LATENCY]! - usual) * decay(elapsed / SLOW);
     return slow + (numbers[row + LATENCY]! - slow) * decay(elapsed / FAST);
   }
 
   /** R. */
   queue(row: Row, now: Millis): number {
-    const { numbers } = this.#figures;
+    const { numbers, reported: reports } = this.#figures;
     const own = numbers[row + IN_FLIGHT]!;
     const { reported, share } = this.#fleet;
     if (!reported.known) return own;
-    const others = (share - 1) * own + Math.min(numbers[row + SENT_SINCE]!, own);
-    if (numbers[row + REPORTED_AT] === -Infinity) return reported.value + others;
-    const usual = numbers[row + USUAL_REPORTED]!;
-    return usual + (numbers[row + REPORTED]! - usual) * decay((now - numbers[row + REPORTED_AT]!) / FRESH) + others;
+    const others = (share - 1) * own + Math.min(reports[row + SENT_SINCE]!, own);
+    if (reports[row + REPORTED_AT] === -Infinity) return reported.value + others;
+    const usual = reports[row + USUAL_REPORTED]!;
+    return usual + (reports[row + REPORTED]! - usual) * decay((now - reports[row + REPORTED_AT]!) / FRESH) + others;
   }
 
   reported(row: Row, inFlight: number, now: Millis): void {
-    const { numbers } = this.#figures;
+    const { numbers, reported: reports } = this.#figures;
     this.#fleet.reports(inFlight, Math.max(numbers[row + IN_FLIGHT]! - 1, 0));
-    if (numbers[row + REPORTED_AT] === -Infinity) numbers[row + USUAL_REPORTED] = inFlight;
-    else numbers[row + USUAL_REPORTED]! += Math.max(SLOW_SHARE, 1 - decay((now - numbers[row + REPORTED_AT]!) / SLOW)) * (inFlight - numbers[row + USUAL_REPORTED]!);
-    numbers[row + REPORTED] = inFlight;
-    numbers[row + REPORTED_AT] = now;
-    numbers[row + SENT_SINCE] = 0;
+    if (reports[row + REPORTED_AT] === -Infinity) reports[row + USUAL_REPORTED] = inFlight;
+    else reports[row + USUAL_REPORTED]! += Math.max(SLOW_SHARE, 1 - decay((now - reports[row + REPORTED_AT]!) / SLOW)) * (inFlight - reports[row + USUAL_REPORTED]!);
+    reports[row + REPORTED] = inFlight;
+    reports[row + REPORTED_AT] = now;
+    reports[row + SENT_SINCE] = 0;
   }
 
   observe(row: Row, outcome: Outcome, elapsed: Millis, now: Millis, before: number): void {
-    const { numbers } = this.#figures;
     switch (outcome.kind) {
       case 'success':
         this.#sample(row, elapsed, before, now);
-        return tried(numbers, row, 1, now);
+        return tried(this.#figures, row, 1, now);
       case 'overload':
-        numbers[row + RESTS_UNTIL] = now + Math.min(outcome.retryAfter ?? 0, LONGEST_RETRY_AFTER);
-        return tried(numbers, row, 0, now);
+        this.#figures.predicted[row + RESTS_UNTIL] = now + Math.min(outcome.retryAfter ?? 0, LONGEST_RETRY_AFTER);
+        return tried(this.#figures, row, 0, now);
       case 'failure':
-        return tried(numbers, row, 0, now);
+        return tried(this.#figures, row, 0, now);
       case 'cancelled':
         return outcome.outrun ? this.#outrun(row, elapsed, before, now) : undefined;
       case 'local':
@@ -175,36 +174,36 @@ export class Predictive implements Load {
   }
 
   #sample(row: Row, latency: Millis, before: number, now: Millis): void {
-    const { numbers } = this.#figures;
+    const { numbers, predicted, history } = this.#figures;
     if (!this.#figures.isMeasured(row)) {
-      numbers[row + LATENCY] = numbers[row + SLOW_LATENCY] = latency;
-      numbers[row + QUEUE] = before;
+      numbers[row + LATENCY] = predicted[row + SLOW_LATENCY] = latency;
+      predicted[row + QUEUE] = before;
     } else {
       const elapsed = now - numbers[row + SAMPLED_AT]!;
       const fast = this.latency(row, now);
       const slow = this.#slowLatency(row, elapsed);
-      const samples = numbers[row + SAMPLES]!;
+      const samples = history[row + SAMPLES]!;
       const share = Math.max(samples < 20 ? 1 / (samples + 1) : 0, SLOW_SHARE, 1 - decay(elapsed / SLOW));
-      numbers[row + SLOW_LATENCY] = slow + share * (latency - slow);
+      predicted[row + SLOW_LATENCY] = slow + share * (latency - slow);
       numbers[row + LATENCY] = fast + Math.max(FAST_SHARE, 1 - decay(elapsed / FAST)) * (latency - fast);
-      numbers[row + QUEUE]! += share * (before - numbers[row + QUEUE]!);
+      predicted[row + QUEUE]! += share * (before - predicted[row + QUEUE]!);
     }
-    numbers[row + SAMPLES]! += 1;
+    history[row + SAMPLES]! += 1;
     numbers[row + SAMPLED_AT] = now;
   }
 
   /** An answer would have taken longer than this. How much longer nobody knows, so it never makes the endpoint look better. */
   #outrun(row: Row, waited: Millis, before: number, now: Millis): void {
-    const { numbers } = this.#figures;
+    const { predicted } = this.#figures;
     if (waited <= this.latency(row, now)) return;
     this.#sample(row, waited, before, now);
     // What takes long with a short queue takes long without one: believed as quickly as the latency. Hedges keep the queue short.
-    if (before < numbers[row + QUEUE]!) numbers[row + QUEUE]! += FAST_SHARE * (before - numbers[row + QUEUE]!);
+    if (before < predicted[row + QUEUE]!) predicted[row + QUEUE]! += FAST_SHARE * (before - predicted[row + QUEUE]!);
   }
 
   #slowLatency(row: Row, elapsed: Millis): Millis {
     const usual = this.#usual();
-    return usual + (this.#figures.numbers[row + SLOW_LATENCY]! - usual) * decay(elapsed / SLOW);
+    return usual + (this.#figures.predicted[row + SLOW_LATENCY]! - usual) * decay(elapsed / SLOW);
   }
 
   #usual(): Millis {
@@ -213,15 +212,15 @@ export class Predictive implements Load {
   }
 }
 
-function tried(numbers: Float64Array, row: Row, succeeded: number, now: Millis): void {
-  const before = successRate(numbers, row, now);
+function tried({ predicted, history }: Figures, row: Row, succeeded: number, now: Millis): void {
+  const before = successRate(predicted, history, row, now);
   const after = before + SUCCESS_SHARE * (succeeded - before);
   // Nearly all endpoints nearly always, and quicker to look at.
-  numbers[row + SUCCESS] = after > 1 - 1e-4 ? 1 : after;
-  numbers[row + TRIED_AT] = now;
+  predicted[row + SUCCESS] = after > 1 - 1e-4 ? 1 : after;
+  history[row + TRIED_AT] = now;
 }
 
-function successRate(numbers: Float64Array, row: Row, now: Millis): number {
-  const success = numbers[row + SUCCESS]!;
-  return success === 1 ? 1 : 1 - (1 - success) * decay((now - numbers[row + TRIED_AT]!) / FORGIVING);
+function successRate(predicted: Float64Array, history: Float64Array, row: Row, now: Millis): number {
+  const success = predicted[row + SUCCESS]!;
+  return success === 1 ? 1 : 1 - (1 - success) * decay((now - history[row + TRIED_AT]!) / FORGIVING);
 }

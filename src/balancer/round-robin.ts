@@ -25,7 +25,7 @@ export class RoundRobin<Some extends Candidate> implements Picker<Some> {
 
   use(candidates: readonly Some[]): void {
     this.#candidates = candidates;
-    this.#turns.use(candidates, ({ row }) => this.#figures.numbers[row + WEIGHT]!);
+    this.#turns.use(candidates, ({ row }) => this.#figures.weights[row + WEIGHT]!);
     this.#inTurn.use(candidates);
   }
 

@@ -49,21 +49,21 @@ export class Shares {
 
   /** From now on these have a share. `moved`: some of them cost more or less than before. */
   use(candidates: readonly { readonly row: Row; readonly endpoint: { readonly weight: number } }[], moved: boolean): void {
-    const { numbers } = this.#figures;
+    const { weights } = this.#figures;
     this.#even = true;
     this.#total = 0;
     this.#totals.fill(0);
     for (const { row, endpoint } of candidates) {
       const weight = Math.max(endpoint.weight, SMALLEST_WEIGHT);
-      const group = groupOf(numbers, row);
-      numbers[row + WEIGHT] = weight;
+      const group = groupOf(weights, row);
+      weights[row + WEIGHT] = weight;
       this.#total += weight;
       this.#totals[group]! += weight;
       if (moved) {
-        numbers[row + AHEAD] = 0;
-        numbers[row + AHEAD_AT] = this.#times[group]!;
+        weights[row + AHEAD] = 0;
+        weights[row + AHEAD_AT] = this.#times[group]!;
       }
-      if (weight !== numbers[candidates[0]!.row + WEIGHT]) this.#even = false;
+      if (weight !== weights[candidates[0]!.row + WEIGHT]) this.#even = false;
     }
   }
 
@@ -74,30 +74,30 @@ export class Shares {
 
   /** The next request goes to this endpoint. To be told only where they are not even: so nobody need look who it is. */
   took({ row }: { readonly row: Row }): void {
-    const { numbers } = this.#figures;
-    const group = groupOf(numbers, row);
+    const { weights } = this.#figures;
+    const group = groupOf(weights, row);
     this.#times[group]! += 1 / this.#totals[group]!;
-    numbers[row + AHEAD] = this.#ahead(numbers, row) + 1;
-    numbers[row + AHEAD_AT] = this.#times[group]!;
+    weights[row + AHEAD] = this.#ahead(weights, row) + 1;
+    weights[row + AHEAD_AT] = this.#times[group]!;
   }
 
   /** How crowded an endpoint is. `usual` attempts in flight are where only its own past counts. */
   pressure(row: Row, usual: number): number {
-    const { numbers } = this.#figures;
+    const { numbers, weights } = this.#figures;
     const inFlight = numbers[row + IN_FLIGHT]!;
     if (this.#even) return (inFlight + 1) / (usual + 1);
-    const expected = (this.inFlight * numbers[row + WEIGHT]!) / this.#total;
-    return (inFlight + this.#ahead(numbers, row) + 1) / (expected + 1);
+    const expected = (this.inFlight * weights[row + WEIGHT]!) / this.#total;
+    return (inFlight + this.#ahead(weights, row) + 1) / (expected + 1);
   }
 
   /** Requests beyond its part. */
-  #ahead(numbers: Float64Array, row: Row): number {
-    const group = groupOf(numbers, row);
-    const due = (this.#times[group]! - numbers[row + AHEAD_AT]!) * numbers[row + WEIGHT]!;
-    return Math.max((numbers[row + AHEAD]! + MEMORY) * decay(due / MEMORY) - MEMORY, group === 0 ? -MOST_BEHIND : 0);
+  #ahead(weights: Float64Array, row: Row): number {
+    const group = groupOf(weights, row);
+    const due = (this.#times[group]! - weights[row + AHEAD_AT]!) * weights[row + WEIGHT]!;
+    return Math.max((weights[row + AHEAD]! + MEMORY) * decay(due / MEMORY) - MEMORY, group === 0 ? -MOST_BEHIND : 0);
   }
 }
 
-function groupOf(numbers: Float64Array, row: Row): 0 | 1 {
-  return numbers[row + COST] === 1 ? 0 : 1;
+function groupOf(weights: Float64Array, row: Row): 0 | 1 {
+  return weights[row + COST] === 1 ? 0 : 1;
 }

@@ -68,22 +68,22 @@ export class SlowStart {
   /** Whether this pick is to leave it alone, as far as there are others. */
   holdsBack(row: Row): boolean {
     if (!this.#figures.warming) return false;
-    const behind = this.#place - this.#figures.numbers[row + PHASE]!;
+    const behind = this.#place - this.#figures.history[row + PHASE]!;
     return (behind < 0 ? behind + 1 : behind) >= this.#part(row, this.#now);
   }
 
   /** Which part of its share it gets. */
   part(row: Row, now: Millis): number {
-    return this.#figures.numbers[row + PHASE] === 0 ? 1 : this.#part(row, now);
+    return this.#figures.history[row + PHASE] === 0 ? 1 : this.#part(row, now);
   }
 
   /** An endpoint is back that had no traffic for so long. */
   returned(row: Row, away: Millis, now: Millis): void {
     const knobs = this.#knobs();
     if (knobs === 'off') return;
-    const { numbers } = this.#figures;
-    const age = Math.min(now - away - numbers[row + SINCE]!, knobs.window);
-    numbers[row + SINCE] = now - Math.max(age - away, 0);
+    const { history } = this.#figures;
+    const age = Math.min(now - away - history[row + SINCE]!, knobs.window);
+    history[row + SINCE] = now - Math.max(age - away, 0);
   }
 
   #part(row: Row, now: Millis): number {
@@ -91,12 +91,12 @@ export class SlowStart {
   }
 
   #warmth(row: Row, now: Millis): number {
-    return Math.min(Math.max((now - this.#figures.numbers[row + SINCE]!) / this.#window, this.#least), 1);
+    return Math.min(Math.max((now - this.#figures.history[row + SINCE]!) / this.#window, this.#least), 1);
   }
 
   #review(now: Millis): void {
     const knobs = this.#knobs();
-    const { numbers } = this.#figures;
+    const { history } = this.#figures;
     this.#figures.warming = false;
     this.#dueAt = Infinity;
     if (knobs !== 'off') {
@@ -109,8 +109,8 @@ export class SlowStart {
       const warmth = knobs === 'off' ? 1 : this.#warmth(row, now);
       sum += warmth;
       if (warmth < coldest) coldest = warmth;
-      if (warmth === 1) numbers[row + PHASE] = 0;
-      else if (numbers[row + PHASE] === 0) numbers[row + PHASE] = this.#nextPlace();
+      if (warmth === 1) history[row + PHASE] = 0;
+      else if (history[row + PHASE] === 0) history[row + PHASE] = this.#nextPlace();
     }
     if (knobs === 'off' || coldest === 1) return;
     const mean = sum / this.#candidates.length;

@@ -66,7 +66,7 @@ export function describe(node: Node, picker: Picker<Node>, { outlier, healthChec
   const now = clock.now();
   const state = node.ejection;
   const { zone, endpoint: { alternate } } = node;
-  const cost = node.figure(COST);
+  const cost = node.figure('weights', COST);
   const part = node.part(now);
   const snapshot = {
     endpoint: node.key,

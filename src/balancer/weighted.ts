@@ -82,19 +82,18 @@ export class Weighted<Some extends Candidate> implements Picker<Some> {
 
   #weigh(now: Millis): void {
     const [candidates, weights, knobs] = [this.#candidates, this.#weights, this.#knobs()];
-    const { numbers } = this.#figures;
     let [known, sum, given] = [0, 0, 0];
     for (let place = 0; place < candidates.length; place += 1) {
       const weight = this.#reported(candidates[place]!, knobs, now);
       weights[place] = weight;
-      given += numbers[candidates[place]!.row + WEIGHT]!;
+      given += this.#figures.weights[candidates[place]!.row + WEIGHT]!;
       if (weight === 0) continue;
       known += 1;
       sum += weight;
     }
     const mean = sum / known;
     for (let place = 0; place < candidates.length; place += 1) {
-      const own = numbers[candidates[place]!.row + WEIGHT]!;
+      const own = this.#figures.weights[candidates[place]!.row + WEIGHT]!;
       if (known < 2) weights[place] = own;
       else weights[place] = weights[place] === 0 ? (mean * own * candidates.length) / given : Math.min(Math.max(weights[place]!, LEAST * mean), MOST * mean);
     }

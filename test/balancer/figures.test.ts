@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Figures, IN_FLIGHT, LATENCY, SENT_SINCE, type Row } from '../../src/balancer/figures.ts';
+import { Figures, IN_FLIGHT, RESTS_UNTIL, SENT_SINCE, TRIED_AT, WEIGHT, type Row } from '../../src/balancer/figures.ts';
 import { endpointAt, SmallCluster } from './small-cluster.ts';
+
+/** The first or the last of each array. */
+const some = [['numbers', IN_FLIGHT], ['predicted', RESTS_UNTIL], ['weights', WEIGHT], ['reported', SENT_SINCE], ['history', TRIED_AT]] as const;
 
 describe('rows of figures', () => {
   it('are one for each who has one, whoever comes, goes and writes, and no more than there ever were at a time', () => {
@@ -16,11 +19,11 @@ describe('rows of figures', () => {
         for (const step of all) {
           if (step === 'take') {
             const row = figures.take();
-            expect([rows.includes(row), figures.numbers[row + IN_FLIGHT], figures.numbers[row + SENT_SINCE], figures.isMeasured(row)]).toEqual([false, 0, 0, false]);
+            expect([rows.includes(row), figures.numbers[row + IN_FLIGHT], figures.reported[row + SENT_SINCE], figures.isMeasured(row)]).toEqual([false, 0, 0, false]);
             rows.push(row);
             given.add(row);
             most = Math.max(most, rows.length);
-            for (const which of [IN_FLIGHT, LATENCY, SENT_SINCE]) figures.numbers[row + which] = said += 1;
+            for (const [array, which] of some) figures[array][row + which] = said += 1;
             written.set(row, said);
           } else if (typeof step === 'object') {
             figures.reserve(step.reserve);
@@ -31,11 +34,11 @@ describe('rows of figures', () => {
             figures.numbers[nobodys + IN_FLIGHT]! -= 1;
             expect(figures.give(nobodys)).toBe(nobodys);
           }
-          for (const row of rows) expect([IN_FLIGHT, LATENCY, SENT_SINCE].map((which) => figures.numbers[row + which])).toEqual([2, 1, 0].map((before) => written.get(row)! - before));
+          for (const row of rows) expect(some.map(([array, which]) => figures[array][row + which])).toEqual([4, 3, 2, 1, 0].map((before) => written.get(row)! - before));
         }
         expect(given.size).toBe(most);
         // Those that there were, nobody's, and what it grows by beforehand.
-        expect(figures.numbers.length).toBeLessThan(24 * (1.25 * (Math.max(most, reserved) + 1) + 2));
+        expect(figures.numbers.buffer.byteLength / 8).toBeLessThan(20 * (1.25 * (Math.max(most, reserved) + 1) + 3));
       }),
     );
   });
@@ -83,7 +86,7 @@ describe('rows of figures', () => {
     let most = 0;
     for (let turn = 0; turn < 30; turn += 1) {
       world.resolve(Array.from({ length: 50 }, (_, number) => endpointAt(50 * turn + number)));
-      most = Math.max(most, world.pick().row / 24);
+      most = Math.max(most, world.pick().row / 4);
       world.clock.stall(61_000);
     }
     // Those that left are kept until others leave after them: of three sets, and nobody's.

@@ -208,12 +208,12 @@ describe('predictive, where endpoints report their requests in flight', () => {
   });
 
   it('what was sent since the report is added, with what the other clients may be presumed to have sent, until there is another', () => {
-    const { fleet, figures: { numbers }, predictive, one } = reporting(10);
+    const { fleet, figures: { numbers, reported }, predictive, one } = reporting(10);
     // Of ten in flight in the mean none was of this process: as many clients as are presumed at most.
     expect(fleet.share).toBe(64);
     const before = predictive.queue(one, NOW);
     numbers[one + IN_FLIGHT] = 2;
-    numbers[one + SENT_SINCE] = 2;
+    reported[one + SENT_SINCE] = 2;
     expect(predictive.queue(one, NOW) - before).toBeCloseTo(2 + 63 * 2);
     numbers[one + IN_FLIGHT] = 1;
     // Of the two that were sent one is over.
@@ -245,9 +245,9 @@ describe('predictive, where endpoints report their requests in flight', () => {
     const node = world.pick();
     const report = { at: world.clock.now(), utilisation: 0.1, requestRate: 1, failureRate: 1, inFlight: 8, connections: 3 };
     node.reports(report, 'failure');
-    expect([node.report, node.figure(REPORTED_AT)]).toEqual([report, -Infinity]);
+    expect([node.report, node.figure('reported', REPORTED_AT)]).toEqual([report, -Infinity]);
     node.reports(report, 'success');
     // Its own is over with the answer.
-    expect([node.figure(REPORTED), node.figure(REPORTED_AT)]).toEqual([7, world.clock.now()]);
+    expect([node.figure('reported', REPORTED), node.figure('reported', REPORTED_AT)]).toEqual([7, world.clock.now()]);
   });
 });
