@@ -25,13 +25,14 @@ export function balance(cluster: Cluster, transport: Transport, clock: Clock, on
 
   function send(attempt: Attempt): Promise<Reply> {
     const { call } = attempt;
-    const node = cluster.pick(call);
+    const now = clock.now();
+    const node = cluster.pick(call, now);
     attempt.endpoint = node?.endpoint;
     call.witness?.picked(attempt, { endpoint: node?.key, state: node?.ejection.kind ?? 'available', panic: cluster.panic, candidates: () => cluster.snapshot() });
     if (node === undefined) return Promise.reject(failed(cluster.none(), attempt, onlooking));
     if (call.mistaken?.has(node.key) === true) return Promise.reject(failed(new MeshError('IDENTITY_MISMATCH', `${call.service}: nobody is left to try who may be who he should be`), attempt, onlooking, node.key));
     call.tried.add(node.key);
-    const delivery = new Delivery(balancing, attempt, node, node.begin(call.route));
+    const delivery = new Delivery(balancing, attempt, node, node.begin(call.route, now));
     return heardBy(delivery, attempt, promised(transported, attempt));
   }
 
@@ -82,7 +83,7 @@ class Delivery implements ResultObserver<Attempt>, ReplyObserver {
     const { clock, onlooking } = this.#balancing;
     const attempt = this.#attempt;
     const node = this.#node;
-    const outcome = classifyReply(reply, clock.wall());
+    const outcome = classifyReply(reply, clock);
     const report = loadReportOf(reply, clock);
     if (report !== undefined) node.reports(report, outcome.kind);
     if (outcome.kind !== 'success') {

@@ -180,11 +180,9 @@ export class Cluster {
   }
 
   /** Where the next attempt of this call should go; undefined where there is no endpoint at all. */
-  pick(request: PickRequest): Node | undefined {
-    const { clock } = this.#deps;
+  pick(request: PickRequest, now = this.#deps.clock.now()): Node | undefined {
     const { tried } = request;
     const knobs = this.#deps.knobs();
-    const now = clock.now();
     if (this.#differs(knobs)) this.#apply(knobs, now);
     else if (now >= this.#subset.dueAt) this.#moved(now);
     this.#context.slowStart.begin(now);

@@ -167,8 +167,7 @@ export class Node implements Candidate {
   }
 
   /** An attempt goes to this endpoint now. `route`: what takes long on one route may be quick on another. */
-  begin(route?: string): Ticket {
-    const now = this.#context.clock.now();
+  begin(route?: string, now = this.#context.clock.now()): Ticket {
     const ticket = new Ticket(this, now, route);
     ticket.before = this.#load.queue(this.row, now);
     this.#inFlight.begin(ticket, this.row);

@@ -66,7 +66,7 @@ abstract class Ending implements ReplyObserver, ResultObserver {
 
   replied(reply: Reply): void {
     this.status = reply.status;
-    this.kind = classifyReply(reply, 0).kind;
+    this.kind = classifyReply(reply).kind;
     reply.watch(this);
   }
 

@@ -1,7 +1,7 @@
 /**
  * Outcome: the kind of a result (outcome-kind.ts), read off a reply or an error.
  */
-import type { Millis } from './clock.ts';
+import type { Clock, Millis } from './clock.ts';
 import { MeshError } from './errors.ts';
 import { parseHttpDate } from './http-date.ts';
 import type { OutcomeKind } from './outcome-kind.ts';
@@ -28,14 +28,14 @@ const outcomes: { readonly [Kind in OutcomeKind]: Outcome } = {
 
 const unreachable: Outcome = { kind: 'failure', unreachable: true };
 
-/** What the headers of a reply say; pure, so that every layer may ask for itself. `wall` is the time of day, for Retry-After dates. */
-export function classifyReply(reply: { readonly status: number; header(name: string): string | undefined }, wall: Millis): Outcome {
+/** What the headers of a reply say, for every layer to ask for itself. Without a clock, what Retry-After dates say is not for how long. */
+export function classifyReply(reply: { readonly status: number; header(name: string): string | undefined }, clock?: Pick<Clock, 'wall'>): Outcome {
   const status = reply.status;
   if (status < 500 && status !== 429) return outcomes.success;
   // 501: "I do not know this method": every endpoint would say the same, so it is nobody's fault.
   if (status === 501) return outcomes.success;
   if (status !== 429 && status !== 503) return outcomes.failure;
-  const retryAfter = parseRetryAfter(reply.header('retry-after'), wall);
+  const retryAfter = parseRetryAfter(reply.header('retry-after'), clock?.wall() ?? 0);
   if (retryAfter !== undefined) return { kind: 'overload', retryAfter };
   return status === 429 ? outcomes.overload : outcomes.failure;
 }

@@ -155,7 +155,7 @@ export class Circuit {
       await this.#tried(phase, attempt, classifyError(error).kind);
       throw error;
     }
-    await this.#tried(phase, attempt, classifyReply(reply, 0).kind);
+    await this.#tried(phase, attempt, classifyReply(reply).kind);
     return reply;
   }
 
@@ -182,7 +182,7 @@ export class Circuit {
     const phase: Closed = {
       kind: 'closed',
       replied: (reply) => {
-        const outcome = classifyReply(reply, 0).kind;
+        const outcome = classifyReply(reply).kind;
         if (outcome === 'failure') return countFailure();
         if (outcome === 'success' && this.#phase === phase) {
           this.#window.record(false, this.#deps.clock.now(), this.#knobs.window);

@@ -114,9 +114,9 @@ export class Hedging implements RoundOwner {
 
   ended({ reply, error }: Result, elapsed: Millis | undefined, now: Millis): void {
     if (reply !== undefined) {
-      const { kind } = classifyReply(reply, 0);
+      const { kind } = classifyReply(reply);
       // Only a Retry-After that is a date needs the time of day.
-      if (kind === 'overload') this.#pausedUntil = now + Math.min(PAUSE_AT_MOST, Math.max(PAUSE_AT_LEAST, classifyReply(reply, this.#deps.clock.wall()).retryAfter ?? 0));
+      if (kind === 'overload') this.#pausedUntil = now + Math.min(PAUSE_AT_MOST, Math.max(PAUSE_AT_LEAST, classifyReply(reply, this.#deps.clock).retryAfter ?? 0));
       if (kind !== 'success') return;
     } else if (!(error instanceof MeshError && error.code === 'ATTEMPT_TIMEOUT')) {
       return;

@@ -34,7 +34,7 @@ export class MeasuredCall implements ResultObserver, ReplyObserver {
   replied(reply: Reply): void {
     const { status } = reply;
     if (status === 429 || status === 503 || status === 504) this.#measure.sampled(Infinity);
-    else if (this.#call.attempts <= 1 && classifyReply(reply, 0).kind === 'success') this.#measure.sampled(this.#measure.clock.now() - this.#startedAt);
+    else if (this.#call.attempts <= 1 && classifyReply(reply).kind === 'success') this.#measure.sampled(this.#measure.clock.now() - this.#startedAt);
     reply.watch(this);
   }
 

@@ -124,7 +124,7 @@ class Tries extends ResultWatch {
     this.#hedges += result.hedges;
     this.#sent = more(this.#sent, result.sent);
     // Only Retry-After dates need the time of day, and they are read again where a delay is computed.
-    const outcome = reply === undefined ? classifyError(error).kind : classifyReply(reply, 0).kind;
+    const outcome = reply === undefined ? classifyError(error).kind : classifyReply(reply).kind;
     if (outcome === 'success') {
       budget.deposit();
       if (policy.hedge !== 'off') hedging?.deposit(policy.hedge);

@@ -203,7 +203,7 @@ export class Round extends Timeout {
 
 /** Whether this ends the round: an answer, not a failure. */
 function answers({ attempt, reply }: Result, hedges: number): boolean {
-  return reply !== undefined && classifyReply(reply, 0).kind === 'success' && !(hedges > 0 && isConflict(attempt, reply));
+  return reply !== undefined && classifyReply(reply).kind === 'success' && !(hedges > 0 && isConflict(attempt, reply));
 }
 
 /** Whether this says more than a failure before it: not if it is a limit of our own. */

@@ -145,7 +145,7 @@ class Tier implements ResultObserver {
   }
 
   replied(reply: Reply): void {
-    this.#ended(this, classifyReply(reply, 0).kind);
+    this.#ended(this, classifyReply(reply).kind);
   }
 
   failed(error: unknown): void {

@@ -16,7 +16,7 @@ export function evidence(rollout: Pick<Rollout, 'record' | 'revise'>, version: s
     },
   };
   const replied = (reply: Reply): Reply => {
-    const { kind } = classifyReply(reply, 0);
+    const { kind } = classifyReply(reply);
     record(kind);
     if (kind === 'success') reply.watch(body);
     return reply;

@@ -147,7 +147,7 @@ class CallDuration extends Duration {
   }
 
   protected override answered(reply: Reply): void {
-    this.#outcome = classifyReply(reply, 0).kind;
+    this.#outcome = classifyReply(reply).kind;
   }
 
   protected record(duration: Millis, error: unknown): void {

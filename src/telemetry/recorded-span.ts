@@ -59,7 +59,7 @@ export class RecordedCall extends Recorded {
   }
 
   replied(reply: Reply): void {
-    this.#outcome = classifyReply(reply, 0).kind;
+    this.#outcome = classifyReply(reply).kind;
     this.#status = reply.status;
     this.follow(reply);
   }

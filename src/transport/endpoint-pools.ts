@@ -22,7 +22,7 @@ import type { ConnectionKnobs } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import type { TlsSettings } from '../core/secure-connection.ts';
 import { Connections } from './connections.ts';
-import { Exchange } from './exchange.ts';
+import { exchangeFor } from './exchange.ts';
 import type { StreamHandler } from './http2-session.ts';
 import { Multiplexed } from './multiplexed.ts';
 import { racing, type Connector } from './race.ts';
@@ -82,7 +82,7 @@ export class EndpointPools implements Transport {
     const refused = this.#deps.refuses?.(endpoint.host);
     if (refused !== undefined) return Promise.reject(new MeshError('EGRESS_DENIED', `${attempt.call.service}: ${refused}`, { service: attempt.call.service }));
     const { connections, tls } = this.#poolFor(endpoint, request.scheme, request.authority);
-    const exchange = new Exchange(attempt, endpoint, this.#deps.clock);
+    const exchange = exchangeFor(attempt, endpoint, this.#deps.clock);
     if (exchange.over) return exchange.result!;
     const options = {
       method: request.method,

@@ -43,7 +43,7 @@ export class Exchange extends ResultWatch<Attempt> implements Reply, Cancellable
   /** Set by whoever speaks another. */
   spoken: HttpVersion = '1.1';
   readonly #endpoint: Endpoint;
-  readonly #clock: Clock;
+  protected readonly clock: Clock;
   #resolve!: (reply: Reply) => void;
   #reject!: (error: MeshError) => void;
 
@@ -80,7 +80,7 @@ export class Exchange extends ResultWatch<Attempt> implements Reply, Cancellable
   constructor(attempt: Attempt, endpoint: Endpoint, clock: Clock) {
     super(attempt);
     this.#endpoint = endpoint;
-    this.#clock = clock;
+    this.clock = clock;
     this.promised(new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -96,7 +96,7 @@ export class Exchange extends ResultWatch<Attempt> implements Reply, Cancellable
   /** What came of it, once it is over. */
   get outcome(): OutcomeKind {
     if (this.#error !== undefined) return classifyError(this.#error).kind;
-    return classifyReply(this, this.#clock.wall()).kind;
+    return classifyReply(this, this.clock).kind;
   }
 
   /** The request body, for undici to send. */
@@ -157,7 +157,7 @@ export class Exchange extends ResultWatch<Attempt> implements Reply, Cancellable
       this.#abort?.(new Error('this reply is not wanted'));
       return;
     }
-    this.#drainTimer = this.#clock.after(DRAIN_WITHIN, () => this.#abort?.(new Error('draining took too long')), 'background');
+    this.#drainTimer = this.clock.after(DRAIN_WITHIN, () => this.#abort?.(new Error('draining took too long')), 'background');
   }
 
   // ---- Cancellable
@@ -177,11 +177,6 @@ export class Exchange extends ResultWatch<Attempt> implements Reply, Cancellable
     if (this.#phase === 'over') throw this.#error ?? new Error('nobody waits for this request any longer');
     this.#abort = abort;
     this.#phase = 'sent';
-  }
-
-  /** The whole request is written. */
-  onRequestSent(): void {
-    if (this.subject.call.request.body !== undefined) this.subject.uploadedAt = this.#clock.now();
   }
 
   onHeaders(status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
@@ -356,6 +351,21 @@ export class Exchange extends ResultWatch<Attempt> implements Reply, Cancellable
       sink.onError(error instanceof Error ? error : new Error(String(error)));
     }
   }
+}
+
+/**
+ * One that sends a body. The others have no such callback: undici would call it right after the kernel has sent the request, when nothing of ours is in the
+ * processor's cache.
+ */
+export class Upload extends Exchange {
+  /** The whole request is written. */
+  onRequestSent(): void {
+    this.subject.uploadedAt = this.clock.now();
+  }
+}
+
+export function exchangeFor(attempt: Attempt, endpoint: Endpoint, clock: Clock): Exchange {
+  return attempt.call.request.body === undefined ? new Exchange(attempt, endpoint, clock) : new Upload(attempt, endpoint, clock);
 }
 
 function noop(): void {}

@@ -229,24 +229,28 @@ export class CallerCall implements CallControl, Caller {
 }
 
 export function incomingRequest(options: MeshDispatchOptions): IncomingRequest {
-  const { scheme, authority } = parseOrigin(options.origin);
-  let path = options.path;
+  const origin = parseOrigin(options.origin);
+  const { path } = options;
   if (typeof path !== 'string') throw invalid('path', path, 'a string');
   // Absolute-form request targets are for proxies; we are none.
-  if (path.startsWith('http://') || path.startsWith('https://')) path = originForm(path);
-  if (options.query !== undefined && options.query !== null) path = withQuery(path, options.query as Record<string, string>);
-  const { upgrade } = options;
+  return requestTo(origin, options.method, path.startsWith('http://') || path.startsWith('https://') ? originForm(path) : path, options);
+}
+
+type RequestDetails = Partial<Pick<MeshDispatchOptions, 'query' | 'headers' | 'body' | 'upgrade' | 'reset' | 'headersTimeout' | 'bodyTimeout'>>;
+
+/** A request to what was asked for in plain sight, with what undici's options say besides. */
+export function requestTo({ scheme, authority }: Origin, method: string, path: string, { query, headers, body, upgrade, reset, headersTimeout, bodyTimeout }: RequestDetails): IncomingRequest {
   return {
-    method: options.method,
+    method,
     scheme,
     authority,
-    path,
-    headers: headerList(options.headers),
-    body: options.body ?? undefined,
+    path: query === undefined || query === null ? path : withQuery(path, query as Record<string, string>),
+    headers: headerList(headers),
+    body: body ?? undefined,
     upgrade: typeof upgrade === 'string' ? upgrade : undefined,
-    reset: options.reset === true,
-    headersTimeout: options.headersTimeout ?? 0,
-    bodyTimeout: options.bodyTimeout ?? 0,
+    reset: reset === true,
+    headersTimeout: headersTimeout ?? 0,
+    bodyTimeout: bodyTimeout ?? 0,
   };
 }
 
@@ -259,7 +263,7 @@ interface Origin {
 const origins = new Map<string, Origin>();
 const ORIGINS_AT_MOST = 4096;
 
-function parseOrigin(origin: string | URL | undefined): Origin {
+export function parseOrigin(origin: string | URL | undefined): Origin {
   const key = typeof origin === 'string' ? origin : (origin?.origin ?? '');
   let parsed = origins.get(key);
   if (parsed === undefined) {

@@ -10,7 +10,7 @@ import type { Dispatcher } from 'undici';
 import type { CallOptions } from '../core/call.ts';
 import { isSignal } from '../core/caller-signal.ts';
 import { seenByCaller, type CallControl, type CallerSink } from './caller-sink.ts';
-import { CallerCall, incomingRequest, onlyHop, portOf, withKey, type Hop, type MeshDispatcher } from './mesh-dispatcher.ts';
+import { CallerCall, onlyHop, parseOrigin, portOf, requestTo, withKey, type Hop, type MeshDispatcher } from './mesh-dispatcher.ts';
 import { ResponseBody } from './response-body.ts';
 import * as undici from './undici.ts';
 
@@ -20,26 +20,36 @@ type ResponseData = Dispatcher.ResponseData<unknown>;
 /** Options that are known here. */
 const known = new Set(['method', 'headers', 'body', 'query', 'mesh', 'signal', 'opaque', 'highWaterMark', 'headersTimeout', 'bodyTimeout', 'reset', 'idempotent', 'blocking']);
 /** An address that `new URL` would leave as it is: no user, no escape, nothing that has to be escaped, no `.` or `..` to resolve, no fragment. */
-const PLAIN = /^https?:\/\/[a-z0-9.-]+(?::\d+)?\/(?!\.)(?:[\w\-~!$&()*+,;=:@]|\.|\/(?!\.))*(?:\?[\w\-.~!$&()*+,;=:@/?]+)?$/;
+const PLAIN_ORIGIN = /^https?:\/\/[a-z0-9.-]+(?::\d+)?(?=\/)/;
+const PLAIN_PATH = /^(?:\/(?!\.)[\w\-.~!$&()*+,;=:@]*)+(?:\?[\w\-.~!$&()*+,;=:@/?]+)?$/;
 
 const noOptions: RequestOptions = {};
 
 export function meshRequest(dispatcher: MeshDispatcher, url: string | URL, options: RequestOptions | null | undefined): ReturnType<typeof undici.request> {
   const given = options ?? noOptions;
-  if (typeof url !== 'string' || !PLAIN.test(url) || dispatcher.passesThrough || !isKnown(given)) return undici.request(url, { ...options, dispatcher });
-  const slash = url.indexOf('/', 8);
+  const origin = typeof url === 'string' && !dispatcher.passesThrough && isKnown(given) ? plainOrigin(url) : undefined;
+  const path = origin === undefined ? '' : (url as string).slice(origin.length);
+  if (origin === undefined || !PLAIN_PATH.test(path)) return undici.request(url, { ...options, dispatcher });
   return new Promise((resolve, reject) => {
     const sink = new ResponseSink(given, resolve, reject);
     try {
-      const { method, query, headers, body, reset, headersTimeout, bodyTimeout } = given;
-      const request = incomingRequest({
-        origin: url.slice(0, slash), path: url.slice(slash), method: method || (body ? 'PUT' : 'GET'), query, headers, body, reset, headersTimeout, bodyTimeout,
-      } as Dispatcher.DispatchOptions);
+      const { method, body } = given;
+      const request = requestTo(parseOrigin(origin), method || (body ? 'PUT' : 'GET'), path, given);
       new CallerCall(sink, undefined).run(portOf(dispatcher), request, withKey(given.mesh ?? noCallOptions, request, onlyHop.mint), hopOf(given));
     } catch (error) {
       sink.onError(error as Error);
     }
   });
+}
+
+/** That of the last request is nearly always that of the next one, too. */
+let lastOrigin = 'none';
+
+function plainOrigin(url: string): string | undefined {
+  if (url.startsWith(lastOrigin) && url[lastOrigin.length] === '/') return lastOrigin;
+  const found = PLAIN_ORIGIN.exec(url)?.[0];
+  if (found !== undefined) lastOrigin = found;
+  return found;
 }
 
 const noCallOptions: CallOptions = {};

@@ -3,7 +3,7 @@ import { MeshError, type ErrorCode, type MeshErrorDetails } from '../../src/core
 import { classifyError, classifyReply, parseRetryAfter } from '../../src/core/outcome.ts';
 
 const WALL = Date.UTC(2026, 0, 1);
-const reply = (status: number, retryAfter?: string) => classifyReply({ status, header: (name) => (name === 'retry-after' ? retryAfter : undefined) }, WALL);
+const reply = (status: number, retryAfter?: string) => classifyReply({ status, header: (name) => (name === 'retry-after' ? retryAfter : undefined) }, { wall: () => WALL });
 
 describe('a reply', () => {
   it.each([[200], [204], [301], [304], [400], [404], [409], [501]])('%d is the endpoint’s work done', (status) => {

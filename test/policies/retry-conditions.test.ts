@@ -7,7 +7,7 @@ import { FakeReply } from '../support/fake-reply.ts';
 
 /** The names under which this result is retried. */
 function namesForReply(reply: FakeReply, conditions: readonly RetryCondition[] = retryConditionNames): RetryCondition[] {
-  return conditions.filter((name) => replyAsksForRetry([name], reply.status, classifyReply(reply, 0).kind));
+  return conditions.filter((name) => replyAsksForRetry([name], reply.status, classifyReply(reply).kind));
 }
 
 function namesForError(error: MeshError): RetryCondition[] {

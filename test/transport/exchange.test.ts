@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { ReplySink } from '../../src/core/call.ts';
 import { MeshError } from '../../src/core/errors.ts';
-import { Exchange } from '../../src/transport/exchange.ts';
+import { exchangeFor, Upload } from '../../src/transport/exchange.ts';
 import { fakeAttempt, fakeCall, FakeBody } from '../support/fake-call.ts';
 import { settle, VirtualClock } from '../support/virtual-clock.ts';
 
@@ -11,7 +11,7 @@ const endpoint = { host: '10.0.0.1', port: 80, weight: 1, priority: 0 };
 function exchanging(call = fakeCall()) {
   const attempt = fakeAttempt(call);
   const failures: MeshError[] = [];
-  const exchange = new Exchange(attempt, endpoint, new VirtualClock());
+  const exchange = exchangeFor(attempt, endpoint, new VirtualClock());
   exchange.add({ replied: () => {}, failed: (error) => void failures.push(error as MeshError) });
   return { attempt, exchange, failures };
 }
@@ -52,7 +52,8 @@ describe('an exchange', () => {
     expect(sending.failures).toMatchObject([{ outcome: 'local', sent: 'maybe' }]);
     const sent = upload();
     sent.exchange.onConnect((reason) => sent.exchange.onError(reason!));
-    sent.exchange.onRequestSent();
+    expect(sent.exchange).toBeInstanceOf(Upload);
+    (sent.exchange as Upload).onRequestSent();
     sent.attempt.cancellation.cancel(deadline());
     expect(sent.failures).toMatchObject([{ outcome: 'failure', sent: 'maybe' }]);
   });
