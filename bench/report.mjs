@@ -77,12 +77,21 @@ export function tables({ inFlight, openLoop, uneven, allocation, memory, startUp
   if (uneven !== undefined) parts.push(`### One of four endpoints answers after 100 ms, the others after 5; ${uneven.rate} requests a second\n\n${latencyTable(uneven)}`);
   if (allocation !== undefined) parts.push(`### Allocation\n\n${allocationTable(allocation)}`);
   if (streams !== undefined) parts.push(`### Long bodies\n\n${streamTable(streams)}`);
-  if (memory !== undefined && startUp !== undefined) {
-    parts.push(`### Start and memory\n\n| | |\n|---|---:|\n| \`import 'undici'\` | ${written(startUp.undici, 0)} ms of CPU |\n| \`import 'inmesh'\` | ${written(startUp.inmesh, 0)} ms of CPU |\n`
-      + `| … and \`createMeshClient()\`, no policy | ${written(startUp.none, 0)} ms of CPU |\n| … and \`createMeshClient({ policy })\`, of a file (examples/policy.yaml) | ${written(startUp.file, 0)} ms of CPU |\n`
-      + `| memory of a process that has imported inmesh, over bare Node | ${written(memory.imported, 0)} MB |\n| … that has called 500 services with 20 endpoints each | ${written(memory.services, 0)} MB |\n`
-      + `| of which objects on the heap, beyond the import | ${written(memory.heap, 0)} MB |\n`
-      + `| of which V8's young generation, beyond that of bare Node: any process that has worked has as much | ${written(memory.young, 0)} MB |`);
+  const rows = [];
+  if (startUp !== undefined) {
+    const took = (what, measured) => rows.push(`| ${what} | ${written(measured, 0)} ms of CPU |`);
+    took("`import 'undici'`", startUp.undici);
+    took("`import 'inmesh'`", startUp.inmesh);
+    took('… and `createMeshClient()`, no policy', startUp.none);
+    took('… and `createMeshClient({ policy })`, of a file (examples/policy.yaml)', startUp.file);
   }
+  if (memory !== undefined) {
+    const holds = (what, measured) => rows.push(`| ${what} | ${written(measured, 0)} MB |`);
+    holds('memory of a process that has imported inmesh, over bare Node', memory.imported);
+    holds('… that has called 500 services with 20 endpoints each', memory.services);
+    holds('of which objects on the heap, beyond the import', memory.heap);
+    holds("of which V8's young generation, beyond that of bare Node: any process that has worked has as much", memory.young);
+  }
+  if (rows.length > 0) parts.push(['### Start and memory', '', '| | |', '|---|---:|', ...rows].join('\n'));
   return parts.join('\n\n');
 }

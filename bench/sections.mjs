@@ -145,7 +145,7 @@ export function openLoop({ processes, interleaved }, { names, rounds, rate, mill
   return withContenders(processes, [yardstickName, ...names], { servers }, async ([yardstick, ...others]) => {
     const round = { round: 'open', rate, milliseconds };
     // One that waits for the slow endpoint comes by few calls, and a millisecond more is nothing beside a hundred.
-    await warmUp([yardstick, ...others], 16, uneven ? { calls: 2000, seconds: 1 } : WARM);
+    await warmUp([yardstick, ...others], 16, uneven ? { calls: 6000, seconds: 1 } : WARM);
     const table = await interleaved.run({ yardstick, contenders: others, rounds, round });
     return { rate, ...summaries(table, ['p50', 'p99', 'p999']) };
   });
@@ -156,10 +156,14 @@ export async function allocation({ processes }, { names, rounds, calls }) {
   const bytes = {};
   for (const name of [yardstickName, ...names]) {
     const results = [];
-    for (let round = 0; round < rounds; round += 1) {
-      await withContenders(processes, [name], { flags: allocating }, async ([contender]) => {
-        if (contender !== undefined) results.push((await contender.run({ round: 'allocation', calls })).bytes);
-      });
+    try {
+      for (let round = 0; round < rounds; round += 1) {
+        await withContenders(processes, [name], { flags: allocating }, async ([contender]) => {
+          if (contender !== undefined) results.push((await contender.run({ round: 'allocation', calls })).bytes);
+        });
+      }
+    } catch (error) {
+      processes.fail(`allocation of ${name}`, error);
     }
     if (results.length > 0) bytes[name] = spread(results);
   }

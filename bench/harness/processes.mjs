@@ -9,7 +9,7 @@ export const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.ur
 const cores = availableParallelism();
 export const pinned = cores > 1 && spawnSync('taskset', ['--version']).status === 0;
 /** Milliseconds that anything of these may take: what hangs must not take the rest of a run with it. */
-const TAKES_AT_MOST = 60_000;
+const TAKES_AT_MOST = 120_000;
 /** Room for all that is allocated, from the start: nothing is collected meanwhile. */
 export const allocating = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'];
 
