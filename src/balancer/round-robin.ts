@@ -12,6 +12,7 @@ import type { Candidate, Picker, PickRequest } from './picker.ts';
 import { Turns } from './turns.ts';
 
 export class RoundRobin<Some extends Candidate> implements Picker<Some> {
+  /** As they have places in turns.ts. */
   #candidates: readonly Some[] = [];
   readonly #turns: Turns<Some>;
   readonly #inTurn: InTurn<Some>;
@@ -24,9 +25,9 @@ export class RoundRobin<Some extends Candidate> implements Picker<Some> {
   }
 
   use(candidates: readonly Some[]): void {
-    this.#candidates = candidates;
-    this.#turns.use(candidates, ({ row }) => this.#figures.weights[row + WEIGHT]!);
-    this.#inTurn.use(candidates);
+    const { weights } = this.#figures;
+    this.#candidates = this.#turns.use(candidates, ({ row }) => weights[row + WEIGHT]!);
+    this.#inTurn.use(this.#candidates);
   }
 
   /** How far its turn is. */
