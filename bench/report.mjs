@@ -90,7 +90,7 @@ export function tables({ inFlight, openLoop, uneven, allocation, memory, startUp
     holds('memory of a process that has imported inmesh, over bare Node', memory.imported);
     holds('… that has called 500 services with 20 endpoints each', memory.services);
     holds('of which objects on the heap, beyond the import', memory.heap);
-    holds("of which V8's young generation, beyond that of bare Node: any process that has worked has as much", memory.young);
+    holds("of which V8's young generation, beyond that of bare Node: it grows with work, and is given back in idleness", memory.young);
   }
   if (rows.length > 0) parts.push(['### Start and memory', '', '| | |', '|---|---:|', ...rows].join('\n'));
   return parts.join('\n\n');

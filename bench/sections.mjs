@@ -179,18 +179,23 @@ export function scale({ processes, interleaved }, { rounds, milliseconds }) {
   });
 }
 
-/** Megabytes over a bare process. */
-export async function idleMemory({ processes }, { rounds }) {
-  const over = { imported: [], 500: [], heap: [], young: [] };
+/** Megabytes over a bare process, of processes that have worked and are left idle, which takes most of a minute: what resolves is to be called later. */
+export async function leftIdle({ processes }, { rounds }) {
+  const started = [];
   for (let round = 0; round < rounds; round += 1) {
-    const of = (what) => processes.script('scripts/idle-memory.mjs', [what, JSON.stringify(processes.servers.everywhere)], ['--expose-gc']);
-    const [bare, imported, many] = [await of('bare'), await of('imported'), await of('500')];
-    over.imported.push(imported.rss - bare.rss);
-    over[500].push(many.rss - bare.rss);
-    over.heap.push(many.heap - imported.heap);
-    over.young.push(many.young - bare.young);
+    for (const what of ['bare', 'imported', '500']) started.push(await processes.waiting('scripts/idle-memory.mjs', [what, JSON.stringify(processes.servers.everywhere)]));
   }
-  return { imported: spread(over.imported), services: spread(over[500]), heap: spread(over.heap), young: spread(over.young) };
+  return async function idleMemory() {
+    const over = { imported: [], 500: [], heap: [], young: [] };
+    for (let first = 0; first < started.length; first += 3) {
+      const [bare, imported, many] = await Promise.all(started.slice(first, first + 3).map(({ result }) => result));
+      over.imported.push(imported.rss - bare.rss);
+      over[500].push(many.rss - bare.rss);
+      over.heap.push(many.heap - imported.heap);
+      over.young.push(many.young - bare.young);
+    }
+    return { imported: spread(over.imported), services: spread(over[500]), heap: spread(over.heap), young: spread(over.young) };
+  };
 }
 
 /** Milliseconds of CPU. `policy`: the file that a client is made of. */

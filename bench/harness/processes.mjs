@@ -73,6 +73,16 @@ export class Processes {
     return result;
   }
 
+  /** A script that says when it has done its work, and much later prints one line of JSON and ends. Resolves then; `result` is what comes of it. */
+  async waiting(name, parameters = []) {
+    const child = this.#spawn(name, parameters, 0);
+    this.#serving.add(child);
+    await firstMessage(child);
+    const result = firstMessage(child).finally(() => this.#stop(child));
+    result.catch(() => {});
+    return { result };
+  }
+
   /** After a failure. */
   async stopContenders() {
     await Promise.all([...this.#children].filter((child) => !this.#serving.has(child)).map((child) => this.#stop(child)));
