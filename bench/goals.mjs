@@ -23,7 +23,7 @@ const transferred = (direction) => ({ streams }) => streams && spread(streams[di
 const effort = (direction) => ({ streams }) => `CPU of the client for the same bytes ÷ undici's: ${written(spread(streams[direction]['mesh-streams'].cpu.ratios))}`;
 const grown = (direction) => ({ streams }) => streams?.[direction]['mesh-streams'].grown;
 
-const layers = 'a promise per attempt and one per call, the records of deadline, retry, circuit and balancer, ten looks at the clock, and headers that say deadline and attempt to the server';
+const layers = 'what balancer, retry, circuit and deadline note of each call, two promises, nine looks at the clock, and headers that say deadline and attempt to the server';
 
 /** What of it is the SDK's, told by those that do the same without a mesh: `[text, contender]`. */
 const sdk = (...others) => (results) => {
