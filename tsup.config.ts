@@ -1,5 +1,22 @@
 import { defineConfig } from 'tsup';
 
+/** What V8 keeps in a byte for each character; it keeps all of a file in two where one character of it is another. */
+const beyondLatin1 = /[^\0-\xff]/g;
+
+/**
+ * A process keeps the text of what it runs. esbuild escapes such characters in code, and leaves them in the comments that it keeps: ten of them made the package
+ * take 1.8 MB more of each process.
+ */
+const latin1 = {
+  name: 'latin-1',
+  renderChunk(code: string, { path }: { readonly path: string }) {
+    const written = code.replace(/^\s*(?:\/\*\*|\*|\/\/).*$/gm, (comment) => comment.replace(beyondLatin1, '?'));
+    const [left] = beyondLatin1.exec(written) ?? [];
+    if (left !== undefined) throw new Error(`${path}: ${left} is beyond Latin-1 (expected: escaped, as in '\\u2026')`);
+    return { code: written };
+  },
+};
+
 export default defineConfig([
   {
     entry: { index: 'src/index.ts', server: 'src/server/index.ts', otel: 'src/otel/index.ts' },
@@ -11,6 +28,7 @@ export default defineConfig([
     sourcemap: true,
     // Puts numbers where they are only named. A bundle's names are variables, and each time the engine would have to look what is in them.
     esbuildOptions: (options) => void (options.minifySyntax = true),
+    plugins: [latin1],
     // All are built at the same time: what the next one writes stays.
     clean: ['!cli/**'],
   },

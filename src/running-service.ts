@@ -41,6 +41,7 @@ export interface ServiceDeps extends Omit<RunningClusterDeps, 'knobs' | 'authori
 }
 
 const noOptions: CallOptions = {};
+const noRoutes: ReadonlyMap<string, RunningRoute> = new Map();
 
 export class RunningService {
   readonly name: string;
@@ -55,11 +56,11 @@ export class RunningService {
   readonly #whole: RunningCluster;
   readonly #versions = new Map<string, RunningCluster>();
   /** Of versions that the policy names no longer; until the service closes. */
-  readonly #gone = new Set<RunningCluster>();
-  #routes: ReadonlyMap<string, RunningRoute> = new Map();
+  readonly #gone: RunningCluster[] = [];
+  #routes = noRoutes;
   #table: RouteTable<RunningRoute> | undefined;
-  /** Copies under way. */
-  readonly #copies = new Set<Cancellation>();
+  /** Copies under way; undefined while there was none. */
+  #copies: Set<Cancellation> | undefined;
   readonly #copyStack: Service<Call>;
 
   constructor(name: string, entry: ServiceEntry, ownName: DiscoverySource, deps: ServiceDeps) {
@@ -100,7 +101,7 @@ export class RunningService {
       if (source !== undefined) cluster.look(source);
       else {
         this.#versions.delete(version);
-        this.#gone.add(cluster);
+        this.#gone.push(cluster);
         cluster.drain();
       }
     }
@@ -130,14 +131,14 @@ export class RunningService {
     const startedAt = this.#deps.clock.now();
     const cancellation = new Cancellation();
     const { policy } = this;
-    this.#copies.add(cancellation);
+    (this.#copies ??= new Set()).add(cancellation);
     const reply = this.#copyStack({
       service: this.name, policy, request, options: noOptions, cancellation, startedAt, deadline: startedAt + Math.min(within, policy.deadline), deadlineFrom: 'policy',
       // Whoever has too much to do leaves it.
       criticality: 'sheddable',
       hashKey: undefined, servingRetry: false, route: undefined, version, attempts: 0, tried: new TriedEndpoints(),
     });
-    const over = (): void => void this.#copies.delete(cancellation);
+    const over = (): void => void this.#copies?.delete(cancellation);
     reply.then((answer) => answer.watch({ end: over }), over);
     return reply;
   }
@@ -166,19 +167,20 @@ export class RunningService {
   }
 
   async close(reason: MeshError): Promise<void> {
-    for (const cancellation of [...this.#copies]) cancellation.cancel(new MeshError('CLIENT_CLOSED', reason.message, { service: this.name }));
+    for (const cancellation of [...(this.#copies ?? [])]) cancellation.cancel(new MeshError('CLIENT_CLOSED', reason.message, { service: this.name }));
     await Promise.all([this.#whole, ...this.#versions.values(), ...this.#gone].map((cluster) => cluster.close(reason)));
   }
 
   /** Routes of the same name go on. */
   #takeRoutes(): void {
     const before = this.#routes;
-    this.#routes = new Map(this.#entry.routes.map((route) => {
+    const { routes } = this.#entry;
+    this.#routes = routes.length === 0 ? noRoutes : new Map(routes.map((route) => {
       const running = before.get(route.name);
       running?.update(route);
       return [route.name, running ?? this.#newRoute(route)];
     }));
-    this.#table = this.#routes.size === 0 ? undefined : new RouteTable([...this.#routes.values()]);
+    this.#table = routes.length === 0 ? undefined : new RouteTable([...this.#routes.values()]);
   }
 
   #newRoute(route: Route): RunningRoute {

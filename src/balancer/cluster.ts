@@ -342,7 +342,7 @@ export class Cluster {
     if (slowStart !== 'off' && since > this.#begunAt! && now < since + slowStart.window) {
       emit('endpoint.warming', { service, endpoint: key, window: slowStart.window, enforced: slowStart.mode === 'enforce' });
     }
-    return new Node(endpoint, since, this.#context);
+    return new Node(key, endpoint, since, this.#context);
   }
 
   #choose(now: Millis): void {

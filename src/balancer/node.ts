@@ -9,7 +9,7 @@
 import type { Clock, Millis } from '../core/clock.ts';
 import type { EjectionReason } from '../core/events.ts';
 import type { Stalls } from '../core/stalls.ts';
-import { endpointKey, type Endpoint, type EndpointKey } from '../core/endpoint.ts';
+import type { Endpoint, EndpointKey } from '../core/endpoint.ts';
 import type { Outcome, OutcomeKind } from '../core/outcome.ts';
 import type { OutlierKnobs, Switchable } from '../core/policy.ts';
 import { SENT_SINCE, SINCE, type FigureArray, type Figures, type Row } from './figures.ts';
@@ -122,9 +122,9 @@ export class Node implements Candidate {
   #recordedSince: Millis = -Infinity;
   #left = false;
 
-  /** `since`: when discovery first named it. */
-  constructor(endpoint: Endpoint, since: Millis, context: NodeContext) {
-    this.key = endpointKey(endpoint);
+  /** `key`: of the endpoint, the same text that the directory has. `since`: when discovery first named it. */
+  constructor(key: EndpointKey, endpoint: Endpoint, since: Millis, context: NodeContext) {
+    this.key = key;
     this.endpoint = endpoint;
     this.#context = context;
     this.#load = context.load;

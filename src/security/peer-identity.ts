@@ -48,5 +48,5 @@ function uriNames(subjectAltName: string): string[] {
 /** It is somebody else's text, on its way into messages. */
 function printable(text: string): string {
   const short = text.length > 300 ? `${text.slice(0, 300)}…` : text;
-  return short.replace(/[^\x20-\x7e…]/g, '?');
+  return short.replace(/[^\x20-\x7e\u2026]/g, '?');
 }
