@@ -78,7 +78,7 @@ export class Processes {
     const child = this.#spawn(name, parameters, 0);
     this.#serving.add(child);
     await firstMessage(child);
-    const result = firstMessage(child).finally(() => this.#stop(child));
+    const result = firstMessage(child, 2 * TAKES_AT_MOST).finally(() => this.#stop(child));
     result.catch(() => {});
     return { result };
   }
@@ -115,7 +115,7 @@ export class Processes {
   }
 }
 
-function firstMessage(child) {
+function firstMessage(child, within = TAKES_AT_MOST) {
   return new Promise((resolve, reject) => {
     const settle = (how) => (value) => {
       clearTimeout(timer);
@@ -125,7 +125,7 @@ function firstMessage(child) {
     const failed = settle(reject);
     const listeners = { exit: (code) => failed(new Error(`ended with ${code}`)), error: failed, message: settle(resolve) };
     for (const [event, listener] of Object.entries(listeners)) child.on(event, listener);
-    const timer = setTimeout(() => failed(new Error(`not done in ${TAKES_AT_MOST / 1000} s`)), TAKES_AT_MOST);
+    const timer = setTimeout(() => failed(new Error(`not done in ${within / 1000} s`)), within);
   });
 }
 
