@@ -25,7 +25,7 @@ import type { HashKnobs } from '../core/balancer-policy.ts';
 import type { Tried } from '../core/tried.ts';
 import { IN_FLIGHT, WEIGHT, type Figures, type Row } from './figures.ts';
 import { hashKeyOf } from './hash-key.ts';
-import { hash, mix } from './hash.ts';
+import { hash, mix, signedHash } from './hash.ts';
 import { rank, rowsOf, type Candidate, type Picker, type PickRequest } from './picker.ts';
 import type { Knowledge } from './load.ts';
 import type { Shares } from './shares.ts';
@@ -54,6 +54,9 @@ export class Affinity<Some extends Candidate> implements Picker<Some> {
   #hashes = new Uint32Array(0);
   #even = true;
   #weights = 1;
+  /** c, as these knobs have it. Asked of it at each pick whether it is `off`, the fraction would be put on the heap. */
+  #factor = Infinity;
+  #applied: HashKnobs | undefined = undefined;
   /** In flight to all of them together, that of each may have its part. Of one pick. */
   #bound = Infinity;
   /** By some bits of a key's hash: the hash, and the places of the first in its order. */
@@ -95,10 +98,10 @@ export class Affinity<Some extends Candidate> implements Picker<Some> {
     const knobs = this.#knobs();
     const key = hashKeyOf(request, knobs);
     if (key === undefined) return this.#others.pick(request, room, now);
-    // Signed, as a greater one would be put on the heap.
-    const hashed = hash(key) | 0;
+    const hashed = signedHash(key);
     const { tried } = request;
-    this.#bound = knobs.boundedLoad === 'off' ? Infinity : knobs.boundedLoad * (this.#shares.inFlight + 1);
+    if (knobs !== this.#applied) this.#apply(knobs);
+    this.#bound = this.#factor * (this.#shares.inFlight + 1);
     const from = FIRST * this.#remembered(hashed);
     for (let next = 0; next < FIRST; next += 1) {
       const place = this.#firsts[from + next]!;
@@ -106,6 +109,11 @@ export class Affinity<Some extends Candidate> implements Picker<Some> {
       if (this.#distance(place, tried, room) === 0) return candidates[place];
     }
     return candidates[this.#nearest(hashed, tried, room)];
+  }
+
+  #apply(knobs: HashKnobs): void {
+    this.#applied = knobs;
+    this.#factor = knobs.boundedLoad === 'off' ? Infinity : knobs.boundedLoad;
   }
 
   /** Where the first in the order of a key stand. */

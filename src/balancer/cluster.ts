@@ -376,5 +376,6 @@ function keyOf(entry: Entry): EndpointKey {
 }
 
 function dueForTrial(candidates: Candidates, tried: Tried, now: Millis): Node | undefined {
-  return candidates.ejected.find((node) => now >= trialDueAt(node.ejection) && !tried.has(node.key));
+  for (const node of candidates.ejected) if (now >= trialDueAt(node.ejection) && !tried.has(node.key)) return node;
+  return undefined;
 }

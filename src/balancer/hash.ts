@@ -8,19 +8,19 @@ const FNV_PRIME = 0x01000193;
 
 /** Uniform in [0, 2³²). */
 export function hash(text: string, seed: number = FNV_OFFSET): number {
-  return hashed(text, seed) >>> 0;
+  return signedHash(text, seed) >>> 0;
+}
+
+/** The same 32 bits, for those who ask often: greater numbers that a function returns are put on the heap. */
+export function signedHash(text: string, seed: number = FNV_OFFSET): number {
+  let mixed = seed;
+  for (let at = 0; at < text.length; at += 1) mixed = Math.imul(mixed ^ text.charCodeAt(at), FNV_PRIME);
+  return finalised(mixed);
 }
 
 /** Of two hashes, in one order or the other another one. Of one that was made a signed number it is the same. */
 export function mix(one: number, other: number): number {
   return finalised(Math.imul(one, 0x9e3779b1) + Math.imul(other, 0x85ebca77) + 0x165667b1) >>> 0;
-}
-
-// Signed: greater numbers that a function returns are put on the heap.
-function hashed(text: string, seed: number): number {
-  let mixed = seed;
-  for (let at = 0; at < text.length; at += 1) mixed = Math.imul(mixed ^ text.charCodeAt(at), FNV_PRIME);
-  return finalised(mixed);
 }
 
 function finalised(bits: number): number {

@@ -14,6 +14,7 @@ import { Predictive } from './predictive.ts';
 
 export class LeastRequest extends Predictive {
   override weigh(rows: Int32Array, count: number, _now: Millis, loads: Float64Array): void {
-    for (let place = 0; place < count; place += 1) loads[place] = this.shares.pressure(rows[place]!, 0);
+    for (let place = 0; place < count; place += 1) loads[place] = 0;
+    this.shares.pressure(rows, count, loads);
   }
 }

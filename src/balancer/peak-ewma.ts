@@ -24,7 +24,7 @@
 import type { Millis } from '../core/clock.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { PeakEwmaKnobs } from '../core/balancer-policy.ts';
-import { decay } from './decay.ts';
+import { decay, decayAll } from './decay.ts';
 import { IN_FLIGHT, LATENCY, SAMPLED_AT, WAITING_SINCE, type Figures, type Row } from './figures.ts';
 import type { Fleet } from './fleet.ts';
 import { LONGEST_RETRY_AFTER, type Knowledge, type Load } from './load.ts';
@@ -35,6 +35,8 @@ export class PeakEwma implements Load {
   readonly #figures: Figures;
   readonly #fleet: Fleet;
   readonly #shares: Shares;
+  /** Of one `weigh`; kept, so that a pick allocates nothing. */
+  #pressures = new Float64Array(16);
 
   /** Knobs are asked for when they are used, so a policy reload is felt at once and forgets nothing. */
   constructor(knobs: () => PeakEwmaKnobs, { figures, fleet, shares }: Knowledge) {
@@ -46,13 +48,23 @@ export class PeakEwma implements Load {
 
   weigh(rows: Int32Array, count: number, now: Millis, loads: Float64Array): void {
     const knobs = this.#knobs();
-    const usual = this.#usual(knobs);
+    const { latency: { known, value } } = this.#fleet;
+    // `+`: what may be anything would be put on the heap where it is a fraction.
+    const usual = known ? value : +knobs.initialLatency;
     const { numbers } = this.#figures;
+    if (count > this.#pressures.length) this.#pressures = new Float64Array(2 * count);
+    const pressures = this.#pressures;
+    for (let place = 0; place < count; place += 1) {
+      pressures[place] = 0;
+      loads[place] = (now - numbers[rows[place]! + SAMPLED_AT]!) / knobs.decay;
+    }
+    decayAll(loads, count);
+    this.#shares.pressure(rows, count, pressures);
     for (let place = 0; place < count; place += 1) {
       const row = rows[place]!;
       // As in `latency`. Of one that was never measured all is long ago, and nothing is left but what is usual.
-      const latency = usual + (numbers[row + LATENCY]! - usual) * decay((now - numbers[row + SAMPLED_AT]!) / knobs.decay);
-      loads[place] = Math.max(latency, now - numbers[row + WAITING_SINCE]!) * this.#shares.pressure(row, 0);
+      const latency = usual + (numbers[row + LATENCY]! - usual) * loads[place]!;
+      loads[place] = Math.max(latency, now - numbers[row + WAITING_SINCE]!) * pressures[place]!;
     }
   }
 

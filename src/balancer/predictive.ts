@@ -73,6 +73,9 @@ export class Predictive implements Load {
   readonly #fleet: Fleet;
   /** Of one `weigh`; kept, so that a pick allocates nothing. */
   #decayed = new Float64Array(2 * 16);
+  #queues = new Float64Array(16);
+  /** The row of one that is asked for alone. */
+  readonly #alone = new Int32Array(1);
 
   /** Knobs are asked for when they are used, so a policy reload is felt at once and forgets nothing. */
   constructor(knobs: () => PredictiveKnobs, { figures, fleet, shares }: Knowledge) {
@@ -83,21 +86,25 @@ export class Predictive implements Load {
   }
 
   weigh(rows: Int32Array, count: number, now: Millis, loads: Float64Array): void {
-    const { shares } = this;
-    const { numbers, predicted, history } = this.#figures;
-    const usual = this.#usual();
-    const { queue: queues, reported: { known: reported } } = this.#fleet;
-    const presumed = queues.value;
-    // Where weights differ, what counts is the part of what this process sends.
-    const { even } = shares;
+    const { numbers, predicted } = this.#figures;
+    const { latency: fleet, queue, reported } = this.#fleet;
+    // `+`: what may be anything would be put on the heap where it is a fraction.
+    const usual = fleet.known ? fleet.value : +this.#knobs().initialLatency;
+    const presumed = queue.value;
     if (this.#decayed.length < 2 * count) this.#decayed = new Float64Array(4 * count);
     const decayed = this.#decayed;
     for (let place = 0; place < count; place += 1) {
-      const elapsed = now - numbers[rows[place]! + SAMPLED_AT]!;
-      decayed[2 * place] = elapsed / SLOW;
-      decayed[2 * place + 1] = elapsed / FAST;
+      const row = rows[place]!;
+      const sampledAt = numbers[row + SAMPLED_AT]!;
+      decayed[2 * place] = (now - sampledAt) / SLOW;
+      decayed[2 * place + 1] = (now - sampledAt) / FAST;
+      loads[place] = sampledAt === -Infinity ? presumed : predicted[row + QUEUE]!;
     }
     decayAll(decayed, 2 * count);
+    // Where weights differ, what counts is the part of what this process sends.
+    if (reported.known && this.shares.even) this.#pressure(rows, count, now, loads);
+    else this.shares.pressure(rows, count, loads);
+    let failing = false;
     for (let place = 0; place < count; place += 1) {
       const row = rows[place]!;
       // As in `latency`, once more, with what decays worked out for all at once (decay.ts).
@@ -108,12 +115,28 @@ export class Predictive implements Load {
       if (age > latency) latency = age;
       const rest = predicted[row + RESTS_UNTIL]! - now;
       if (rest > latency) latency = rest;
-      const before = numbers[row + SAMPLED_AT] === -Infinity ? presumed : predicted[row + QUEUE]!;
-      const queue = even ? ((reported ? this.queue(row, now) : numbers[row + IN_FLIGHT]!) + 1) / (before + 1) : shares.pressure(row, before);
+      const queue = loads[place]!;
       // x^1.25, without the price of a power.
       loads[place] = latency * queue * Math.sqrt(Math.sqrt(queue));
-      if (predicted[row + SUCCESS] === 1) continue;
-      const success = Math.max(successRate(predicted, history, row, now), LEAST_SUCCESS);
+      if (predicted[row + SUCCESS] !== 1) failing = true;
+    }
+    if (failing) this.#discount(rows, count, now, loads);
+  }
+
+  /** As that of shares.ts, by what is reported. */
+  #pressure(rows: Int32Array, count: number, now: Millis, pressures: Float64Array): void {
+    this.#lookAtQueues(rows, count, now);
+    for (let place = 0; place < count; place += 1) pressures[place] = (this.#queues[place]! + 1) / (pressures[place]! + 1);
+  }
+
+  /** Divides loads by what is known of success. */
+  #discount(rows: Int32Array, count: number, now: Millis, loads: Float64Array): void {
+    const { predicted, history } = this.#figures;
+    const decayed = this.#decayed;
+    for (let place = 0; place < count; place += 1) decayed[place] = (now - history[rows[place]! + TRIED_AT]!) / FORGIVING;
+    decayAll(decayed, count);
+    for (let place = 0; place < count; place += 1) {
+      const success = Math.max(1 - (1 - predicted[rows[place]! + SUCCESS]!) * decayed[place]!, LEAST_SUCCESS);
       loads[place]! /= success * success;
     }
   }
@@ -127,16 +150,29 @@ export class Predictive implements Load {
     return slow + (numbers[row + LATENCY]! - slow) * decay(elapsed / FAST);
   }
 
-  /** R. */
   queue(row: Row, now: Millis): number {
+    if (!this.#fleet.reported.known) return this.#figures.numbers[row + IN_FLIGHT]!;
+    this.#alone[0] = row;
+    this.#lookAtQueues(this.#alone, 1, now);
+    return this.#queues[0]!;
+  }
+
+  /** Writes R of each, where endpoints report it. */
+  #lookAtQueues(rows: Int32Array, count: number, now: Millis): void {
     const { numbers, reported: reports } = this.#figures;
-    const own = numbers[row + IN_FLIGHT]!;
     const { reported, share } = this.#fleet;
-    if (!reported.known) return own;
-    const others = (share - 1) * own + Math.min(reports[row + SENT_SINCE]!, own);
-    if (reports[row + REPORTED_AT] === -Infinity) return reported.value + others;
-    const usual = reports[row + USUAL_REPORTED]!;
-    return usual + (reports[row + REPORTED]! - usual) * decay((now - reports[row + REPORTED_AT]!) / FRESH) + others;
+    if (count > this.#queues.length) this.#queues = new Float64Array(2 * count);
+    const queues = this.#queues;
+    for (let place = 0; place < count; place += 1) queues[place] = (now - reports[rows[place]! + REPORTED_AT]!) / FRESH;
+    decayAll(queues, count);
+    for (let place = 0; place < count; place += 1) {
+      const row = rows[place]!;
+      const own = numbers[row + IN_FLIGHT]!;
+      const others = (share - 1) * own + Math.min(reports[row + SENT_SINCE]!, own);
+      const usual = reports[row + USUAL_REPORTED]!;
+      const known = reports[row + REPORTED_AT] === -Infinity ? reported.value : usual + (reports[row + REPORTED]! - usual) * queues[place]!;
+      queues[place] = known + others;
+    }
   }
 
   reported(row: Row, inFlight: number, now: Millis): void {

@@ -19,7 +19,7 @@
  *
  * Where all weights are the same there is nothing to do, and pressure is (in flight + 1) / (usual + 1).
  */
-import { decay } from './decay.ts';
+import { decayAll } from './decay.ts';
 import { AHEAD, AHEAD_AT, COST, IN_FLIGHT, WEIGHT, type Figures, type Row } from './figures.ts';
 
 /** With 4, of two weights 9:1 the smaller gets a quarter too much one call at a time; with 16, 8 %. */
@@ -42,6 +42,9 @@ export class Shares {
   readonly #totals = new Float64Array(2);
   /** Requests that an endpoint of weight 1 should have had so far, of these and of the others. */
   readonly #times = new Float64Array(2);
+  /** Requests beyond their parts, of those looked at for one pick. Kept, so that a pick allocates nothing. */
+  #ahead = new Float64Array(16);
+  readonly #picked = new Int32Array(1);
 
   constructor(figures: Figures) {
     this.#figures = figures;
@@ -77,24 +80,45 @@ export class Shares {
     const { weights } = this.#figures;
     const group = groupOf(weights, row);
     this.#times[group]! += 1 / this.#totals[group]!;
-    weights[row + AHEAD] = this.#ahead(weights, row) + 1;
+    this.#picked[0] = row;
+    this.#lookAhead(this.#picked, 1);
+    weights[row + AHEAD] = this.#ahead[0]! + 1;
     weights[row + AHEAD_AT] = this.#times[group]!;
   }
 
-  /** How crowded an endpoint is. `usual` attempts in flight are where only its own past counts. */
-  pressure(row: Row, usual: number): number {
+  /**
+   * Writes how crowded each of the first `count` is, by their rows, over how many attempts are usual to be in flight there. Those count where only its own
+   * past counts. All of a pick at once, for the reason that `Load.weigh` has.
+   */
+  pressure(rows: Int32Array, count: number, pressures: Float64Array): void {
     const { numbers, weights } = this.#figures;
-    const inFlight = numbers[row + IN_FLIGHT]!;
-    if (this.#even) return (inFlight + 1) / (usual + 1);
-    const expected = (this.inFlight * weights[row + WEIGHT]!) / this.#total;
-    return (inFlight + this.#ahead(weights, row) + 1) / (expected + 1);
+    if (this.#even) {
+      for (let place = 0; place < count; place += 1) pressures[place] = (numbers[rows[place]! + IN_FLIGHT]! + 1) / (pressures[place]! + 1);
+      return;
+    }
+    this.#lookAhead(rows, count);
+    const ahead = this.#ahead;
+    for (let place = 0; place < count; place += 1) {
+      const row = rows[place]!;
+      const expected = (this.inFlight * weights[row + WEIGHT]!) / this.#total;
+      pressures[place] = (numbers[row + IN_FLIGHT]! + ahead[place]! + 1) / (expected + 1);
+    }
   }
 
-  /** Requests beyond its part. */
-  #ahead(weights: Float64Array, row: Row): number {
-    const group = groupOf(weights, row);
-    const due = (this.#times[group]! - weights[row + AHEAD_AT]!) * weights[row + WEIGHT]!;
-    return Math.max((weights[row + AHEAD]! + MEMORY) * decay(due / MEMORY) - MEMORY, group === 0 ? -MOST_BEHIND : 0);
+  /** Writes how many requests each has had beyond its part. */
+  #lookAhead(rows: Int32Array, count: number): void {
+    const { weights } = this.#figures;
+    if (count > this.#ahead.length) this.#ahead = new Float64Array(2 * count);
+    const ahead = this.#ahead;
+    for (let place = 0; place < count; place += 1) {
+      const row = rows[place]!;
+      ahead[place] = ((this.#times[groupOf(weights, row)]! - weights[row + AHEAD_AT]!) * weights[row + WEIGHT]!) / MEMORY;
+    }
+    decayAll(ahead, count);
+    for (let place = 0; place < count; place += 1) {
+      const row = rows[place]!;
+      ahead[place] = Math.max((weights[row + AHEAD]! + MEMORY) * ahead[place]! - MEMORY, groupOf(weights, row) === 0 ? -MOST_BEHIND : 0);
+    }
   }
 }
 

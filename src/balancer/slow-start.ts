@@ -60,16 +60,17 @@ export class SlowStart {
   /** A pick begins. */
   begin(now: Millis): void {
     if (now >= this.#dueAt) this.#review(now);
-    if (!this.#figures.warming) return;
-    this.#now = now;
-    this.#place = this.#random.next();
+    if (this.#figures.warming) this.#draw(now);
   }
 
   /** Whether this pick is to leave it alone, as far as there are others. */
   holdsBack(row: Row): boolean {
     if (!this.#figures.warming) return false;
-    const behind = this.#place - this.#figures.history[row + PHASE]!;
-    return (behind < 0 ? behind + 1 : behind) >= this.#part(row, this.#now);
+    const { history } = this.#figures;
+    const behind = this.#place - history[row + PHASE]!;
+    // As in `#part`, once more: a fraction that a function returns is put on the heap where it is not inlined.
+    const warmth = Math.min(Math.max((this.#now - history[row + SINCE]!) / this.#window, this.#least), 1);
+    return (behind < 0 ? behind + 1 : behind) >= Math.min(warmth / this.#mean, 1);
   }
 
   /** Which part of its share it gets. */
@@ -84,6 +85,12 @@ export class SlowStart {
     const { history } = this.#figures;
     const age = Math.min(now - away - history[row + SINCE]!, knobs.window);
     history[row + SINCE] = now - Math.max(age - away, 0);
+  }
+
+  /** By itself, as where a pick is compiled as a whole nothing is left to inline, and the number that is drawn would be put on the heap. */
+  #draw(now: Millis): void {
+    this.#now = now;
+    this.#place = this.#random.next();
   }
 
   #part(row: Row, now: Millis): number {

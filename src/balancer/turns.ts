@@ -111,7 +111,8 @@ export class Turns<Some> {
   }
 
   #sink(from: number): void {
-    const [heap, dues] = [this.#heap, this.#dues];
+    const heap = this.#heap;
+    const dues = this.#dues;
     if (heap.length < 2) return;
     const moved = heap[from]!;
     let place = from;

@@ -38,7 +38,10 @@ export function seededRandom(seed: number): Random {
  */
 function smallFast(words: Int32Array): Random {
   return drawing(() => {
-    const [a, b, c, counter] = [words[0]!, words[1]!, words[2]!, words[3]!];
+    const a = words[0]!;
+    const b = words[1]!;
+    const c = words[2]!;
+    const counter = words[3]!;
     const drawn = (((a + b) | 0) + counter) | 0;
     words[0] = b ^ (b >>> 9);
     words[1] = (c + (c << 3)) | 0;
