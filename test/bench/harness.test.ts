@@ -24,6 +24,7 @@ interface Contender {
 }
 interface Harness {
   readonly missing: Map<string, string>;
+  readonly failed: Map<string, string>;
   readonly pids: number[];
   startServers(...names: string[]): Promise<void>;
   contender(name: string): Promise<Contender | undefined>;
@@ -42,7 +43,12 @@ const { Interleaved } = rounds as { Interleaved: new (processes: { pids: number[
 const { foreignLoad } = cpu as { foreignLoad: (own: () => number[]) => Load };
 const { goalTable, circumstances } = report as { goalTable: (results: object) => string; circumstances: (results: object) => string };
 type Levels = Record<string, Record<string, { cpu: { median: number; ratios: number[] } }>>;
-const { contenders, inFlight, yardstickName } = sections as { contenders: Record<string, string>; inFlight: (harness: object, groups: string[][], levels: object[], options: object) => Promise<Levels>; yardstickName: string };
+const { allocation, contenders, inFlight, yardstickName } = sections as {
+  allocation: (harness: object, options: object) => Promise<Record<string, { median: number }>>;
+  contenders: Record<string, string>;
+  inFlight: (harness: object, groups: string[][], levels: object[], options: object) => Promise<Levels>;
+  yardstickName: string;
+};
 
 const machine = { processor: 'a processor', cores: 2, memory: '4 GiB', platform: 'linux x64', node: 'v20', undici: '7', inmesh: '0', pinned: true, load: 0 };
 const saidOf = (missing: Map<string, string>, disturbance: string) =>
@@ -63,6 +69,18 @@ describe('a contender that cannot be started', () => {
     expect(processes.missing.get(absent)).toMatch(reason);
     expect(saidOf(processes.missing, 'none')).toMatch(new RegExp(`Left out: ${absent.replaceAll('.', '\\.')}, which could not be started: .*${reason.source}`));
     expect(goalTable({ inFlight: found })).toContain('| CPU of `mesh.request` ÷ got | ≤ 0.25 | not measured | |');
+  }, 60_000);
+});
+
+describe('what a call allocates', () => {
+  const processes = new Processes();
+  afterEach(() => processes.stop());
+
+  it('is counted before any of it is collected, however much it is', async () => {
+    const { '../../test/support/allocates-a-lot': found } = await allocation({ processes }, { names: ['../../test/support/allocates-a-lot'], rounds: 1, calls: 2000 });
+    expect(processes.failed).toEqual(new Map());
+    expect(found!.median).toBeGreaterThan(80_000);
+    expect(found!.median).toBeLessThan(84_000);
   }, 60_000);
 });
 
