@@ -54,12 +54,16 @@ export const labelOf = (name) => (name === yardstickName ? yardstickLabel : cont
 /** Those that the goals at 1 and 256 in flight are about. */
 export const core = groups[0];
 
-/** Contenders that are running; those that cannot be started are left out, and `processes.missing` says why. */
+/**
+ * Contenders that are running; those that cannot be started are left out, and `processes.missing` says why. But for the first of several, with which the others
+ * are compared.
+ */
 async function started(processes, names, options) {
   const running = [];
   for (const name of names) {
     const contender = await processes.contender(name, options);
     if (contender !== undefined) running.push(contender);
+    else if (name === names[0] && names.length > 1) throw new Error(`${name}, with which others are compared, could not be started`);
   }
   return running;
 }

@@ -90,7 +90,7 @@ describe('groups of contenders', () => {
     readonly milliseconds: number;
   }
   /** Contenders of whom each call takes so many microseconds, all of them CPU, in a time that is made of their rounds. */
-  function staged(costs: Record<string, number>, failing?: string) {
+  function staged(costs: Record<string, number>, failing?: string, absent: readonly string[] = []) {
     let now = 0;
     const alive = new Map<string, number>();
     const together: string[][] = [];
@@ -102,6 +102,7 @@ describe('groups of contenders', () => {
       failed,
       fail: (what: string, error: Error) => failed.set(what, error.message),
       contender(name: string) {
+        if (absent.includes(name)) return Promise.resolve(undefined);
         alive.set(name, now);
         return Promise.resolve({
           name,
@@ -140,6 +141,13 @@ describe('groups of contenders', () => {
     await run(['slow', 'slower', 'a', 'b']);
     // Half as long as undici keeps a connection that nobody uses.
     expect(Math.max(...waits)).toBeLessThan(2000);
+  });
+
+  it('are not compared with one of themselves, where the yardstick cannot be started', async () => {
+    const { run, failed } = staged({}, undefined, [yardstickName]);
+    const found = await run(['a', 'b']);
+    expect(found[32]).toEqual({});
+    expect([...failed]).toEqual([['a, b', `${yardstickName}, with which others are compared, could not be started`]]);
   });
 
   it('are all there', () => {
