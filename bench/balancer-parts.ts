@@ -3,6 +3,5 @@ export { Cluster } from '../src/balancer/cluster.ts';
 export { systemClock } from '../src/core/clock.ts';
 export { balancerTypes } from '../src/core/balancer-policy.ts';
 export { defaultServicePolicy } from '../src/core/policy.ts';
-export { seededRandom } from '../src/core/random.ts';
-export { systemRandom } from '../src/core/random.ts';
+export { below, seededRandom, systemRandom } from '../src/core/random.ts';
 export { noZones } from '../src/core/zones.ts';

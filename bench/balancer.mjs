@@ -9,6 +9,8 @@
  * `B` is what one leaves on the heap, with a clock that says the same whole number each time: what the system's says is a fraction, of
  * 16 bytes, and a pick reads it once.
  *
+ * The last lines are what no choice can do without: to read the clock, and with it two places at random in as much memory as picks read.
+ *
  * Each kind has a process of its own, one after the other, as a process of an application uses one. In the last, all of them are in use.
  * Then a new answer about 10,000 endpoints of which 1 % changed, and what an endpoint costs that was never called.
  */
@@ -30,12 +32,14 @@ const warmUp = 5;
 v8.setFlagsFromString('--expose-gc');
 const collect = vm.runInNewContext('gc');
 if (options.only === undefined) await balancerParts();
-const { Cluster, balancerTypes, defaultServicePolicy, noZones, seededRandom, systemClock, systemRandom } = await import('../.cache/build/balancer.js');
+const { Cluster, balancerTypes, below, defaultServicePolicy, noZones, seededRandom, systemClock, systemRandom } = await import('../.cache/build/balancer.js');
 
+const parts = [...balancerTypes, 'all', 'bare', 'cluster'];
+if (options.only !== undefined && !parts.includes(options.only)) throw new Error(`--only: ${options.only} (expected: one of ${parts.join(', ')})`);
 if (options.only === undefined) {
   console.log(`Node ${process.version}, ${rounds} rounds of ${picks} each, a process for each kind; median (min–max)\n`);
   console.log('| balancer | candidates | pick ns | B | attempt ns | B |\n|---|---:|---:|---:|---:|---:|');
-  for (const only of [...balancerTypes, 'all', 'cluster']) {
+  for (const only of parts) {
     const { status } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), '--only', only, '--rounds', String(rounds), ...(options.candidates === undefined ? [] : ['--candidates', options.candidates])], { stdio: 'inherit' });
     if (status !== 0) throw new Error(`${only}: exited with ${status}`);
   }
@@ -75,7 +79,7 @@ function known(type, count) {
 
 if (options.candidates !== undefined && !/^[1-9]\d{0,4}$/.test(options.candidates)) throw new Error(`--candidates: ${options.candidates} (expected: a whole number from 1 to 99,999)`);
 const counts = options.candidates === undefined ? [10, 1_000, 10_000] : [Number(options.candidates)];
-const kinds = options.only === 'all' ? balancerTypes : options.only === 'cluster' ? [] : [options.only];
+const kinds = options.only === 'all' ? balancerTypes : balancerTypes.includes(options.only) ? [options.only] : [];
 const cases = kinds.flatMap((type) => counts.map((count) => known(type, count)));
 
 let found = 0;
@@ -137,7 +141,36 @@ function bytes(numbers) {
 
 for (const each of cases) console.log(`| ${each.type}${options.only === 'all' ? ', all in use' : ''} | ${each.count} | ${spread(each.pick)} | ${bytes(each.pickBytes)} | ${spread(each.attempt)} | ${bytes(each.attemptBytes)} |`);
 if (found !== cases.length * 2 * (rounds + warmUp) * picks) throw new Error('a pick found nothing');
+if (options.only === 'bare') bare();
 if (options.only !== 'cluster') process.exit(0);
+
+// ---- what no choice can do without
+
+/** The clock alone, and with two of four numbers each at random; each round of them after as much else was read as a second cache holds. */
+function bare() {
+  const others = new Float64Array(2 ** 18);
+  const sum = new Float64Array(1);
+  const read = {
+    'the clock': () => () => void (sum[0] += systemClock.now()),
+    'the clock and two places': (count) => {
+      const numbers = new Float64Array(4 * count);
+      return () => void (sum[0] += systemClock.now() + numbers[4 * below(systemRandom, count)] + numbers[4 * below(systemRandom, count)]);
+    },
+  };
+  for (const [name, reading] of Object.entries(read)) {
+    for (const count of counts) {
+      const [each, found] = [reading(count), []];
+      for (let round = -warmUp; round < rounds; round += 1) {
+        others.fill(round);
+        const taken = timed(() => {
+          for (let time = 0; time < picks; time += 1) each();
+        });
+        if (round >= 0) found.push(taken);
+      }
+      console.log(`| ${name} | ${count} | ${spread(found)} | | | |`);
+    }
+  }
+}
 
 // ---- a new answer
 
