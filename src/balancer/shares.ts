@@ -87,8 +87,8 @@ export class Shares {
   }
 
   /**
-   * Writes how crowded each of the first `count` is, by their rows, over how many attempts are usual to be in flight there. Those count where only its own
-   * past counts. All of a pick at once, for the reason that `Load.weigh` has.
+   * Writes how crowded each of the first `count` is, by their rows. In its place stands before how many attempts are usual to be in flight there, which
+   * matters where weights are even. All of a pick at once, for the reason that `Load.weigh` has.
    */
   pressure(rows: Int32Array, count: number, pressures: Float64Array): void {
     const { numbers, weights } = this.#figures;
