@@ -216,12 +216,15 @@ export class Predictive implements Load {
       predicted[row + QUEUE] = before;
     } else {
       const elapsed = now - numbers[row + SAMPLED_AT]!;
-      const fast = this.latency(row, now);
-      const slow = this.#slowLatency(row, elapsed);
+      const usual = this.#usual();
+      const [slowRest, fastRest] = [decay(elapsed / SLOW), decay(elapsed / FAST)];
+      // As in `latency`, which would have both worked out once more.
+      const slow = usual + (predicted[row + SLOW_LATENCY]! - usual) * slowRest;
+      const fast = slow + (numbers[row + LATENCY]! - slow) * fastRest;
       const samples = history[row + SAMPLES]!;
-      const share = Math.max(samples < 20 ? 1 / (samples + 1) : 0, SLOW_SHARE, 1 - decay(elapsed / SLOW));
+      const share = Math.max(samples < 20 ? 1 / (samples + 1) : 0, SLOW_SHARE, 1 - slowRest);
       predicted[row + SLOW_LATENCY] = slow + share * (latency - slow);
-      numbers[row + LATENCY] = fast + Math.max(FAST_SHARE, 1 - decay(elapsed / FAST)) * (latency - fast);
+      numbers[row + LATENCY] = fast + Math.max(FAST_SHARE, 1 - fastRest) * (latency - fast);
       predicted[row + QUEUE]! += share * (before - predicted[row + QUEUE]!);
     }
     history[row + SAMPLES]! += 1;
@@ -235,11 +238,6 @@ export class Predictive implements Load {
     this.#sample(row, waited, before, now);
     // What takes long with a short queue takes long without one: believed as quickly as the latency. Hedges keep the queue short.
     if (before < predicted[row + QUEUE]!) predicted[row + QUEUE]! += FAST_SHARE * (before - predicted[row + QUEUE]!);
-  }
-
-  #slowLatency(row: Row, elapsed: Millis): Millis {
-    const usual = this.#usual();
-    return usual + (this.#figures.predicted[row + SLOW_LATENCY]! - usual) * decay(elapsed / SLOW);
   }
 
   #usual(): Millis {
