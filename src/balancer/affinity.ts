@@ -25,7 +25,7 @@ import type { HashKnobs } from '../core/balancer-policy.ts';
 import type { Tried } from '../core/tried.ts';
 import { IN_FLIGHT, WEIGHT, type Figures, type Row } from './figures.ts';
 import { hashKeyOf } from './hash-key.ts';
-import { hash, mix, signedHash } from './hash.ts';
+import { signedHash, signedMix } from './hash.ts';
 import { rank, rowsOf, type Candidate, type Picker, type PickRequest } from './picker.ts';
 import type { Knowledge } from './load.ts';
 import type { Shares } from './shares.ts';
@@ -51,9 +51,11 @@ export class Affinity<Some extends Candidate> implements Picker<Some> {
   #candidates: readonly Some[] = [];
   #rows = new Int32Array(0);
   /** By place. */
-  #hashes = new Uint32Array(0);
+  #hashes = new Int32Array(0);
   #even = true;
   #weights = 1;
+  /** Of the two that are compared. Not returned by a function: what is no small whole number would be put on the heap where that is not inlined. */
+  readonly #nearness = new Float64Array(2);
   /** c, as these knobs have it. Asked of it at each pick whether it is `off`, the fraction would be put on the heap. */
   #factor = Infinity;
   #applied: HashKnobs | undefined = undefined;
@@ -75,7 +77,7 @@ export class Affinity<Some extends Candidate> implements Picker<Some> {
 
   use(candidates: readonly Some[], now: Millis): void {
     this.#candidates = candidates;
-    this.#hashes = Uint32Array.from(candidates, ({ key }) => hash(key));
+    this.#hashes = Int32Array.from(candidates, ({ key }) => signedHash(key));
     this.#rows = rowsOf(candidates);
     this.#even = this.#rows.every((row) => this.#weight(row) === this.#weight(this.#rows[0]!));
     this.#weights = this.#rows.reduce((sum, row) => sum + this.#weight(row), 0);
@@ -155,15 +157,16 @@ export class Affinity<Some extends Candidate> implements Picker<Some> {
   }
 
   #goesBefore(place: number, other: number, hashed: number): boolean {
-    const own = this.#nearness(place, hashed);
-    const others = this.#nearness(other, hashed);
+    const nearness = this.#nearness;
+    this.#measure(place, hashed, 0);
+    this.#measure(other, hashed, 1);
     // Equals are ordered by key, so that the order of the candidates never matters.
-    return own === others ? this.#candidates[place]!.key < this.#candidates[other]!.key : own > others;
+    return nearness[0] === nearness[1] ? this.#candidates[place]!.key < this.#candidates[other]!.key : nearness[0]! > nearness[1]!;
   }
 
-  #nearness(place: number, hashed: number): number {
-    const mixed = mix(hashed, this.#hashes[place]!);
-    return this.#even ? mixed : Math.log((mixed + 0.5) / 2 ** 32) / this.#weight(this.#rows[place]!);
+  #measure(place: number, hashed: number, at: 0 | 1): void {
+    const mixed = signedMix(hashed, this.#hashes[place]!) >>> 0;
+    this.#nearness[at] = this.#even ? mixed : Math.log((mixed + 0.5) / 2 ** 32) / this.#weight(this.#rows[place]!);
   }
 
   #weight(row: Row): number {

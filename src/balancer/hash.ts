@@ -20,7 +20,12 @@ export function signedHash(text: string, seed: number = FNV_OFFSET): number {
 
 /** Of two hashes, in one order or the other another one. Of one that was made a signed number it is the same. */
 export function mix(one: number, other: number): number {
-  return finalised(Math.imul(one, 0x9e3779b1) + Math.imul(other, 0x85ebca77) + 0x165667b1) >>> 0;
+  return signedMix(one, other) >>> 0;
+}
+
+/** The same 32 bits, for the same reason. */
+export function signedMix(one: number, other: number): number {
+  return finalised((Math.imul(one, 0x9e3779b1) + Math.imul(other, 0x85ebca77) + 0x165667b1) | 0);
 }
 
 function finalised(bits: number): number {
