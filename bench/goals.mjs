@@ -63,7 +63,7 @@ export const goals = [
     measured: ({ allocation }) => allocation?.['mesh-request'] && difference(allocation['mesh-request'], allocation[yardstickName]),
   },
   { what: 'CPU per call at 10,000 endpoints, 500 services, 200 routes ÷ 4, 1, 1', goal: atMost(1.05), measured: ({ scale }) => scale && spread(scale['mesh-request-large'].cpu.ratios), why: 'twenty endpoints have more connections than four, and each is used less often' },
-  { what: '500 services with 20 endpoints each, idle, over bare Node (MB)', goal: atMost(60), digits: 0, measured: ({ memory }) => memory?.services, why: "the objects of 10,000 endpoints and 500 policies, the code that has run, and undici, which is 17 of it" },
+  { what: '500 services with 20 endpoints each, idle, over bare Node (MB)', goal: atMost(60), digits: 1, measured: ({ memory }) => memory?.services, why: "the objects of 10,000 endpoints and 500 policies, the code that has run, and undici, which is 17 of it" },
   { what: "`import 'inmesh'` beyond undici (ms of CPU)", goal: atMost(60), digits: 0, measured: ({ startUp }) => startUp?.beyond },
   { what: 'rate of a long download ÷ undici', goal: atLeast(0.97), measured: transferred('download'), why: effort('download') },
   { what: 'rate of a long upload ÷ undici', goal: atLeast(0.97), measured: transferred('upload'), why: effort('upload') },
