@@ -42,8 +42,8 @@ export function meshRequest(dispatcher: MeshDispatcher, url: string | URL, optio
   });
 }
 
-/** That of the last request is nearly always that of the next one, too. */
-let lastOrigin = 'none';
+/** That of the last request is nearly always that of the next one, too. Before there was one, any that is plain. */
+let lastOrigin = 'http://localhost';
 
 function plainOrigin(url: string): string | undefined {
   if (url.startsWith(lastOrigin) && url[lastOrigin.length] === '/') return lastOrigin;
