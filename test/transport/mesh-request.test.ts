@@ -65,6 +65,14 @@ describe('response', () => {
     expect(own).toEqual(other);
   });
 
+  it('remembers an origin, and takes no other for it that begins alike', async () => {
+    const { both } = await serving((request, response) => json(response, [request.headers.host, request.url]));
+    for (const url of ['http://reviews/a', 'http://reviews/b', 'http://reviews-2/a', 'http://reviews/c', 'http://reviews:8080/a', 'http://reviews:80/a', 'http://review/s/a']) {
+      const [own, other] = await Promise.all(both.map(async (request) => (await request(url)).body.json()));
+      expect(own, url).toEqual(other);
+    }
+  });
+
   it('takes what undici takes: a URL, a body and its method, a query', async () => {
     const { both } = await serving((request, response) => void readBody(request).then((body) => json(response, [request.method, request.url, body])));
     for (const [url, options] of [[new URL('http://reviews/a'), {}], ['http://reviews/a', { body: 'text' }], ['http://reviews/a', { method: 'POST', body: Readable.from(['in ', 'pieces']) }], ['http://reviews/a', { query: { b: 1 } }], ['http://reviews', { path: '/other' }]] as [string, RequestOptions][]) {
